@@ -1,0 +1,129 @@
+package evm
+
+import (
+	"encoding/json"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
+)
+
+// block is what eth_getBlockByNumber answers, as far as it is used. Members that only some networks have are pointers;
+// what is not listed is ignored, transactions are counted but not decoded, and the hash is the node's own.
+type block struct {
+	Number        *hexutil.Uint64   `json:"number"`
+	Hash          common.Hash       `json:"hash"`
+	ParentHash    *common.Hash      `json:"parentHash"`
+	Timestamp     *hexutil.Uint64   `json:"timestamp"`
+	GasLimit      *hexutil.Uint64   `json:"gasLimit"`
+	GasUsed       *hexutil.Uint64   `json:"gasUsed"`
+	BaseFee       *hexutil.Big      `json:"baseFeePerGas"`
+	BlobGasUsed   *hexutil.Uint64   `json:"blobGasUsed"`
+	ExcessBlobGas *hexutil.Uint64   `json:"excessBlobGas"`
+	ExtraData     hexutil.Bytes     `json:"extraData"`
+	Transactions  *transactionCount `json:"transactions"`
+
+	// The time in milliseconds, on networks faster than a second (CHAINS.md section 1.2): BNB Smart Chain, Avalanche
+	// and Base call it differently.
+	MilliTimestamp        *hexutil.Uint64 `json:"milliTimestamp"`
+	TimestampMilliseconds *hexutil.Uint64 `json:"timestampMilliseconds"`
+	TimestampMs           *hexutil.Uint64 `json:"timestampMs"`
+}
+
+// maxTimestamp is in the year 36812: what is beyond is no time.
+const maxTimestamp = 1 << 40
+
+// maxGas is what a float64 counts exactly; sums of it do not overflow.
+const maxGas = 1 << 53
+
+// UnmarshalJSON decodes and validates: a block without number, hash, parent or time does not come into being.
+func (b *block) UnmarshalJSON(data []byte) error {
+	type plain block
+	if err := json.Unmarshal(data, (*plain)(b)); err != nil {
+		return err
+	}
+	switch {
+	case b.Number == nil:
+		return rpc.BadResponse("the block has no number")
+	case b.Hash == common.Hash{}:
+		return rpc.BadResponse("block %d has no hash", *b.Number)
+	case b.ParentHash == nil:
+		return rpc.BadResponse("block %d has no parent hash", *b.Number)
+	case b.Timestamp == nil || *b.Timestamp > maxTimestamp:
+		return rpc.BadResponse("block %d has no timestamp that can be true", *b.Number)
+	case b.BlobGasUsed != nil && *b.BlobGasUsed > maxGas, b.ExcessBlobGas != nil && *b.ExcessBlobGas > maxGas:
+		return rpc.BadResponse("block %d has more blob gas than there can be", *b.Number)
+	case b.BaseFee != nil && b.BaseFee.ToInt().Sign() < 0:
+		return rpc.BadResponse("block %d has a negative base fee", *b.Number)
+	}
+	return nil
+}
+
+func (b *block) number() uint64 { return uint64(*b.Number) }
+
+// time is the block's own time, and the unit in which it is given.
+func (b *block) time() (time.Time, time.Duration) {
+	seconds := uint64(*b.Timestamp)
+	for _, ms := range []*hexutil.Uint64{b.MilliTimestamp, b.TimestampMilliseconds, b.TimestampMs} {
+		// A finer time that is not within the second of the coarse one means something else than we think.
+		if ms != nil && uint64(*ms)/1000 == seconds {
+			return time.UnixMilli(int64(*ms)).UTC(), time.Millisecond
+		}
+	}
+	return time.Unix(int64(seconds), 0).UTC(), time.Second
+}
+
+// baseFee is nil on networks before EIP-1559.
+func (b *block) baseFee() *big.Int {
+	if b.BaseFee == nil {
+		return nil
+	}
+	return b.BaseFee.ToInt()
+}
+
+// toBlock gives the block to the engine, with what is counted of each block.
+func (b *block) toBlock() chains.Block {
+	when, precision := b.time()
+	out := chains.Block{
+		Number: b.number(), Hash: chains.Hash(b.Hash), Parent: chains.Hash(*b.ParentHash),
+		Time: when, Precision: precision,
+	}
+	if b.Transactions != nil {
+		out.Samples = append(out.Samples, transactions.Sample(float64(*b.Transactions)))
+	}
+	if b.GasUsed != nil {
+		out.Samples = append(out.Samples, gasUsed.Sample(float64(*b.GasUsed)))
+	}
+	if fee := b.baseFee(); fee != nil {
+		value := toFloat(fee)
+		out.Samples = append(out.Samples, blockBaseFee.Sample(value), baseFeeRecentMax.Sample(value))
+	}
+	return out
+}
+
+// transactionCount is the length of the list of transactions, be they hashes or objects.
+type transactionCount int
+
+// UnmarshalJSON counts the elements and looks at none of them.
+func (c *transactionCount) UnmarshalJSON(data []byte) error {
+	var elements []ignored
+	if err := json.Unmarshal(data, &elements); err != nil {
+		return err
+	}
+	*c = transactionCount(len(elements))
+	return nil
+}
+
+type ignored struct{}
+
+// UnmarshalJSON takes any value and keeps nothing.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
+
+func toFloat(i *big.Int) float64 {
+	f, _ := new(big.Float).SetInt(i).Float64()
+	return f
+}

@@ -1,0 +1,164 @@
+package evm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/params"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
+)
+
+// probeBlocks is how far back a probe looks to measure the time between blocks.
+const probeBlocks = 100
+
+// probe asks one endpoint, once, everything that a user would want to know before relying on it.
+func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error) {
+	client, err := rpc.NewClient(ctx, rpc.Config{URL: endpoint.URL, Timeout: endpoint.Timeout, Batch: 1, Meter: noMeter{}})
+	if err != nil {
+		return chains.Report{}, err
+	}
+	defer client.Close()
+
+	var (
+		id      hexutil.Big
+		version string
+		latest  *block
+	)
+	for _, call := range []*rpc.Call{
+		{Method: "eth_chainId", Result: &id},
+		{Method: "eth_getBlockByNumber", Args: []any{string(chains.Latest), false}, Result: &latest},
+	} {
+		if err := client.Do(ctx, call); err != nil || call.Err != nil {
+			return chains.Report{}, call.Err
+		}
+	}
+	if latest == nil {
+		return chains.Report{}, errors.New("it has no latest block")
+	}
+	report := chains.Report{ChainID: id.ToInt().String()}
+	add := func(name, format string, args ...any) {
+		report.Facts = append(report.Facts, chains.Fact{Name: name, Value: fmt.Sprintf(format, args...)})
+	}
+	if call := (&rpc.Call{Method: "web3_clientVersion", Result: &version}); client.Do(ctx, call) == nil && call.Err == nil {
+		name, number := splitClientVersion(client.Scrub(version))
+		add("client", "%s %s", name, number)
+	}
+	when, precision := latest.time()
+	add("latest", "%d, %s old", latest.number(), time.Since(when).Round(time.Second))
+	addInterval(ctx, client, add, latest, when)
+	add("timestamps", "in steps of %s", precision)
+	for _, tag := range []chains.Tag{chains.Safe, chains.Finalized} {
+		addTag(ctx, client, add, tag, latest)
+	}
+	addFees(ctx, client, add, latest)
+	addAbilities(ctx, client, add)
+	addLatency(ctx, client, add)
+	return report, nil
+}
+
+type adder func(name, format string, args ...any)
+
+func addInterval(ctx context.Context, client *rpc.Client, add adder, latest *block, when time.Time) {
+	if latest.number() <= probeBlocks {
+		return
+	}
+	var earlier *block
+	call := &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{hexutil.EncodeUint64(latest.number() - probeBlocks), false}, Result: &earlier}
+	if client.Do(ctx, call) != nil || call.Err != nil || earlier == nil {
+		return
+	}
+	since, _ := earlier.time()
+	add("block interval", "%s, mean of %d blocks", (when.Sub(since) / probeBlocks).Round(time.Millisecond), probeBlocks)
+}
+
+func addTag(ctx context.Context, client *rpc.Client, add adder, tag chains.Tag, latest *block) {
+	var b *block
+	call := &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{string(tag), false}, Result: &b}
+	err := client.Do(ctx, call)
+	switch {
+	case err != nil || call.Err != nil:
+		add(string(tag), "not told: %v", unprefixed(call.Err))
+	case b == nil:
+		add(string(tag), "not told")
+	default:
+		add(string(tag), "%d, %d blocks behind latest", b.number(), max(latest.number(), b.number())-b.number())
+	}
+}
+
+func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) {
+	if fee := latest.baseFee(); fee != nil {
+		add("base fee", "%s gwei", gwei(fee))
+	}
+	var history *feeHistory
+	call := historyCall(&history)
+	if client.Do(ctx, call) != nil || call.Err != nil || history == nil {
+		add("fee history", "not told: %v", unprefixed(call.Err))
+		return
+	}
+	if next := history.at(history.BaseFeePerGas, latest.number()+1); next != nil {
+		add("next base fee", "%s gwei", gwei(next))
+	}
+	for i, reward := range history.rewards() {
+		if reward != nil {
+			add(fmt.Sprintf("priority fee p%g", percentiles()[i]), "%s gwei", gwei(reward.ToInt()))
+		}
+	}
+	if fee := history.atBlob(latest.number()); fee != nil {
+		add("blob base fee", "%s gwei", gwei(fee))
+	}
+}
+
+// addAbilities tells which of the optional methods the endpoint has, and whether it takes batches.
+func addAbilities(ctx context.Context, client *rpc.Client, add adder) {
+	var config *chainConfig
+	call := &rpc.Call{Method: "eth_config", Result: &config}
+	switch err := client.Do(ctx, call); {
+	case err != nil || call.Err != nil:
+		add("eth_config", "no: %v", unprefixed(call.Err))
+	case config != nil && config.Next != nil:
+		add("eth_config", "yes: next fork at %s", time.Unix(int64(config.Next.ActivationTime), 0).UTC().Format(time.RFC3339))
+	default:
+		add("eth_config", "yes: no fork ahead")
+	}
+}
+
+func addLatency(ctx context.Context, client *rpc.Client, add adder) {
+	const tries = 3
+	var best time.Duration
+	for i := range tries {
+		var number hexutil.Uint64
+		start := time.Now()
+		call := &rpc.Call{Method: "eth_blockNumber", Result: &number}
+		if client.Do(ctx, call) != nil || call.Err != nil {
+			add("latency", "unknown: %v", unprefixed(call.Err))
+			return
+		}
+		if took := time.Since(start); i == 0 || took < best {
+			best = took
+		}
+	}
+	add("latency", "%s, best of %d", best.Round(10*time.Microsecond), tries)
+}
+
+// unprefixed drops what the reader of a probe knows already: the method and the endpoint.
+func unprefixed(err error) error {
+	if e, ok := err.(*rpc.Error); ok { //nolint:errorlint // Only the bare error has that prefix.
+		return fmt.Errorf("%s", e.Message) //nolint:err113 // For the eye only.
+	}
+	return err
+}
+
+func gwei(wei *big.Int) string {
+	return new(big.Float).Quo(new(big.Float).SetInt(wei), big.NewFloat(params.GWei)).Text('g', 6)
+}
+
+type noMeter struct{}
+
+func (noMeter) Call(string, string)          {}
+func (noMeter) Request(time.Duration, int64) {}

@@ -1,0 +1,310 @@
+package evm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
+)
+
+const (
+	// historyBlocks is how far back the fee history is asked for, to find a block that had transactions.
+	historyBlocks = 10
+	// identityLasts is how long an endpoint's version and configuration are taken for unchanged while its connection
+	// holds.
+	identityLasts = time.Hour
+)
+
+// Reader is one endpoint's view of one network.
+type Reader struct {
+	network chains.Network
+	client  *rpc.Client
+	meter   chains.EndpointMeter
+
+	identity identity
+	// turn rotates the tags where they do not fit into one batch.
+	turn int
+}
+
+// identity is what is known of the endpoint beyond its blocks.
+type identity struct {
+	// connections is the count of connections when the chain id was last checked: with another connection, another
+	// server may be behind the URL.
+	connections uint64
+	// read is when the rest was asked.
+	read            time.Time
+	client, version string
+	config          *chainConfig
+}
+
+func newReader(ctx context.Context, network chains.Network, endpoint chains.Endpoint, meter chains.EndpointMeter) (*Reader, error) {
+	client, err := rpc.NewClient(ctx, rpc.Config{
+		URL: endpoint.URL, RateLimit: endpoint.RateLimit,
+		Timeout: endpoint.Timeout, Batch: endpoint.Batch, Meter: meter,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{network: network, client: client, meter: meter}, nil
+}
+
+// Heads reads the newest blocks and the fee history in one batch.
+func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
+	if err := r.identify(ctx); err != nil {
+		return chains.Heads{}, err
+	}
+	var history *feeHistory
+	tags := append([]chains.Tag{chains.Latest}, r.tagsToAsk()...)
+	blocks := make([]*block, len(tags))
+	var calls []*rpc.Call
+	for i, tag := range tags {
+		calls = append(calls, &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{string(tag), false}, Result: &blocks[i]})
+	}
+	calls = append(calls, historyCall(&history))
+	if err := r.do(ctx, calls...); err != nil {
+		return chains.Heads{}, fmt.Errorf("read heads: %w", err)
+	}
+	latest := blocks[0]
+	if calls[0].Err != nil {
+		return chains.Heads{}, fmt.Errorf("read heads: %w", calls[0].Err)
+	}
+	if latest == nil {
+		return chains.Heads{}, fmt.Errorf("read heads: %w", r.nonsense("the endpoint has no latest block"))
+	}
+	r.meter.Head(latest.number())
+	r.meter.Info(r.identity.client, r.identity.version)
+
+	heads := chains.Heads{Latest: latest.toBlock(), Tagged: make(map[chains.Tag]chains.Block), Samples: r.measure(latest, history)}
+	for i, b := range blocks {
+		// A tag that the endpoint does not know, or not yet, is an answer: CHAINS.md section 0, fact 25.
+		if b != nil {
+			heads.Tagged[tags[i]] = b.toBlock()
+		}
+	}
+	return heads, nil
+}
+
+// tagsToAsk gives the tags besides latest: both, or, at an endpoint whose batches are too small for both, one at a time.
+func (r *Reader) tagsToAsk() []chains.Tag {
+	tags := []chains.Tag{chains.Safe, chains.Finalized}
+	if len(tags)+2 <= r.client.Batch() { // Latest and the fee history go along.
+		return tags
+	}
+	r.turn = (r.turn + 1) % len(tags)
+	return tags[r.turn : r.turn+1]
+}
+
+func historyCall(result **feeHistory) *rpc.Call {
+	return &rpc.Call{Method: "eth_feeHistory", Args: []any{hexutil.Uint64(historyBlocks), string(chains.Latest), percentiles()}, Result: result}
+}
+
+// Block reads the canonical block of a number.
+func (r *Reader) Block(ctx context.Context, number uint64) (chains.Block, error) {
+	blocks, err := r.Blocks(ctx, number, number)
+	if err != nil {
+		return chains.Block{}, err
+	}
+	return blocks[0], nil
+}
+
+// Blocks reads a range of canonical blocks in as few round trips as the endpoint allows.
+func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, error) {
+	if err := r.identify(ctx); err != nil {
+		return nil, err
+	}
+	answers := make([]*block, to-from+1)
+	calls := make([]*rpc.Call, len(answers))
+	for i := range answers {
+		number := from + uint64(i)
+		calls[i] = &rpc.Call{
+			Method: "eth_getBlockByNumber", Args: []any{hexutil.EncodeUint64(number), false}, Result: &answers[i],
+			Check: func() error {
+				if answers[i] != nil && answers[i].number() != number {
+					return rpc.BadResponse("asked for block %d, got block %d", number, answers[i].number())
+				}
+				return nil
+			},
+		}
+	}
+	if err := r.do(ctx, calls...); err != nil {
+		return nil, fmt.Errorf("read blocks from %d: %w", from, err)
+	}
+	blocks := make([]chains.Block, len(answers))
+	for i, answer := range answers {
+		number := from + uint64(i)
+		if calls[i].Err != nil {
+			return nil, fmt.Errorf("read block %d: %w", number, calls[i].Err)
+		}
+		if answer == nil {
+			return nil, fmt.Errorf("read block %d: %w", number, chains.ErrNotYet)
+		}
+		blocks[i] = answer.toBlock()
+	}
+	return blocks, nil
+}
+
+// do makes calls, and makes sure that it was the right network that answered. An answer that is no JSON of the right
+// shape fails them all, whichever call it was for: such an endpoint is not to be believed.
+func (r *Reader) do(ctx context.Context, calls ...*rpc.Call) error {
+	if err := r.client.Do(ctx, calls...); err != nil {
+		return err
+	}
+	for _, call := range calls {
+		if call.Err != nil && !rpc.IsAnswer(call.Err) {
+			return call.Err
+		}
+	}
+	return r.identify(ctx)
+}
+
+// identify checks the chain id whenever there is a new connection, and asks what answers there.
+func (r *Reader) identify(ctx context.Context) error {
+	connections := r.client.Connections()
+	fresh := time.Since(r.identity.read) < identityLasts
+	if connections > 0 && connections == r.identity.connections && fresh {
+		return nil
+	}
+	var (
+		id      hexutil.Big
+		version string
+		config  *chainConfig
+		genesis *block
+	)
+	calls := []*rpc.Call{{Method: "eth_chainId", Result: &id}}
+	if !fresh {
+		calls = append(calls,
+			&rpc.Call{Method: "web3_clientVersion", Result: &version},
+			&rpc.Call{Method: "eth_config", Result: &config})
+		if !r.network.Genesis.IsZero() {
+			calls = append(calls, &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{"0x0", false}, Result: &genesis})
+		}
+	}
+	err := r.client.Do(ctx, calls...)
+	if err = errors.Join(err, calls[0].Err); err != nil {
+		return fmt.Errorf("identify the network: %w", calls[0].Err)
+	}
+	if got := id.ToInt().String(); got != r.network.ChainID {
+		return r.wrongChain(fmt.Sprintf("chain id %s, not %s", got, r.network.ChainID))
+	}
+	if genesis != nil && chains.Hash(genesis.Hash) != r.network.Genesis {
+		return r.wrongChain("the right chain id, but another genesis block")
+	}
+	// The count from before the calls: a connection that was made for them may not be the last.
+	r.identity.connections = max(connections, 1)
+	if !fresh {
+		r.identity.read = time.Now()
+		r.identity.client, r.identity.version = splitClientVersion(r.client.Scrub(version))
+		r.identity.config = config
+	}
+	return nil
+}
+
+// check asks the cheapest question there is: an endpoint in reserve is asked it now and then.
+func (r *Reader) check(ctx context.Context) error {
+	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	var number hexutil.Uint64
+	call := &rpc.Call{Method: "eth_blockNumber", Result: &number}
+	if err := r.client.Do(ctx, call); err != nil || call.Err != nil {
+		return call.Err
+	}
+	r.meter.Head(uint64(number))
+	r.meter.Info(r.identity.client, r.identity.version)
+	return nil
+}
+
+// measure gives what the network charges now, at a block.
+func (r *Reader) measure(b *block, history *feeHistory) []chains.Sample {
+	var samples []chains.Sample
+	if b.GasLimit != nil && !r.network.EVM.NoGasLimit {
+		samples = append(samples, gasLimit.Sample(float64(*b.GasLimit)))
+		if b.GasUsed != nil && *b.GasLimit > 0 {
+			samples = append(samples, gasUsedRatio.Sample(float64(*b.GasUsed)/float64(*b.GasLimit)))
+		}
+	}
+	if fee := b.baseFee(); fee != nil {
+		samples = append(samples, baseFee.Sample(toFloat(fee)))
+	}
+	next := nextBaseFee(r.network.EVM.BaseFee, b)
+	if next == nil && history != nil {
+		next = history.at(history.BaseFeePerGas, b.number()+1)
+	}
+	if next != nil {
+		samples = append(samples, nextBaseFeeMetric.Sample(toFloat(next)))
+	}
+	for i, reward := range history.rewards() {
+		if reward != nil {
+			samples = append(samples, priorityFee.Sample(toFloat(reward.ToInt()), strconv.FormatFloat(percentiles()[i], 'f', -1, 64)))
+		}
+	}
+	samples = append(samples, r.measureBlobs(b, history)...)
+	if c := r.identity.config; c != nil && c.Next != nil {
+		samples = append(samples, nextFork.Sample(float64(c.Next.ActivationTime)))
+	}
+	return samples
+}
+
+// measureBlobs gives the blob base fee: by the formula where the network's parameters are known, else as the node's
+// fee history has it. On networks of layer 2 the members of that name mean other things (CHAINS.md section 0, fact 4).
+func (r *Reader) measureBlobs(b *block, history *feeHistory) []chains.Sample {
+	if r.network.Layer != 1 || b.ExcessBlobGas == nil || b.BlobGasUsed == nil {
+		return nil
+	}
+	var samples []chains.Sample
+	schedule := r.identity.config.blobSchedule(r.network.EVM.Blobs)
+	now := uint64(*b.Timestamp)
+	current := history.atBlob(b.number())
+	if p, ok := blobParametersAt(schedule, now); ok {
+		current = blobBaseFee(p, uint64(*b.ExcessBlobGas))
+	}
+	if current != nil {
+		samples = append(samples, blobBaseFeeMetric.Sample(toFloat(current)))
+	}
+	next := history.atBlob(b.number() + 1)
+	// Whether EIP-7918 is in force is known of the catalogue's networks only.
+	if p, ok := blobParametersAt(schedule, now+uint64(r.network.BlockInterval/time.Second)); ok && len(r.network.EVM.Blobs) > 0 {
+		next = blobBaseFee(p, nextExcessBlobGas(p, b))
+	}
+	if next != nil {
+		samples = append(samples, nextBlobBaseFee.Sample(toFloat(next)))
+	}
+	return samples
+}
+
+func (r *Reader) nonsense(message string) error {
+	return &rpc.Error{Method: "eth_getBlockByNumber", Outcome: rpc.OutcomeBadResponse, Message: message}
+}
+
+func (r *Reader) wrongChain(found string) error {
+	r.identity = identity{}
+	r.meter.WrongChain()
+	return &WrongChainError{Found: found}
+}
+
+// WrongChainError says that an endpoint serves another network than the one it is configured for.
+type WrongChainError struct{ Found string }
+
+func (e *WrongChainError) Error() string {
+	return "it serves another network: " + e.Found
+}
+
+// Reason is the category of the failure, for a label.
+func (e *WrongChainError) Reason() string { return "wrong_chain" }
+
+// validate reports what can't be an EVM network.
+func validate(n chains.Network) error {
+	if n.ChainID == "" {
+		return nil // Reported already.
+	}
+	if _, err := strconv.ParseUint(n.ChainID, 10, 64); err != nil {
+		return &chains.FieldError{Field: "chain_id", Problem: fmt.Sprintf("must be a whole number such as 1337, not %q", n.ChainID)}
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package chains
+
+import (
+	"context"
+	"slices"
+
+	"go.uber.org/zap"
+)
+
+// Family is the protocol code for one kind of network.
+type Family struct {
+	// Name is how a configuration asks for it.
+	Name string
+	// Metrics are those that it alone measures.
+	Metrics []*Metric
+	// Validate reports what the family can't work with in a network's configuration, as FieldErrors. It may be nil.
+	Validate func(Network) error
+	// Open makes the network's source. The context is that of the opening alone.
+	Open func(context.Context, Network, Environment) (Source, error)
+	// Probe asks one endpoint what it is. It fails if the endpoint can't be used by this family.
+	Probe func(context.Context, Endpoint) (Report, error)
+}
+
+// Environment is what a family is given to work with.
+type Environment struct {
+	Log *zap.Logger
+	// Observe takes what is measured beside the blocks and heads: of endpoints, mostly. It is safe to call at any time.
+	Observe func(Observation)
+}
+
+// Report is what a probe found out about an endpoint.
+type Report struct {
+	// ChainID is what the endpoint says that its network is.
+	ChainID string
+	// Facts are the findings, in the order in which they should be read.
+	Facts []Fact
+}
+
+// Fact is one finding of a probe.
+type Fact struct{ Name, Value string }
+
+// FamilyNamed finds a family by its name.
+func FamilyNamed(families []Family, name string) (Family, bool) {
+	i := slices.IndexFunc(families, func(f Family) bool { return f.Name == name })
+	if i < 0 {
+		return Family{}, false
+	}
+	return families[i], true
+}

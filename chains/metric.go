@@ -1,0 +1,74 @@
+package chains
+
+import "time"
+
+// Metric declares a metric, once. Every way out of the program, the reference and the dashboards' tests are derived
+// from the declarations.
+type Metric struct {
+	// Name is complete but for the prefix "layerwatch_"; the unit stands in it.
+	Name string
+	// Help says what the value means.
+	Help string
+	Kind Kind
+	// Labels are those besides "network".
+	Labels []string
+	// Buckets are the upper bounds of a Histogram's classic buckets.
+	Buckets []float64
+	// Stale says what becomes of a Gauge that nobody refreshes.
+	Stale Staleness
+}
+
+// Kind is how a metric's samples add up.
+type Kind string
+
+// The kinds.
+const (
+	// Counter adds its samples.
+	Counter Kind = "counter"
+	// Gauge is its last sample.
+	Gauge Kind = "gauge"
+	// Histogram counts its samples by size.
+	Histogram Kind = "histogram"
+	// RecentMax is a gauge for each of RecentWindows, the highest sample in it, under the label "window".
+	// It makes a spike between two scrapes visible to every scraper.
+	RecentMax Kind = "recent maximum"
+)
+
+// RecentWindows are the windows of RecentMax by the value of their label.
+func RecentWindows() map[string]time.Duration {
+	return map[string]time.Duration{"1m": time.Minute, "5m": 5 * time.Minute}
+}
+
+// Staleness is what becomes of a gauge that was not refreshed for the network's StaleAfter.
+type Staleness int
+
+// The ways to grow stale.
+const (
+	// Vanishes: an old value is never shown as a fresh one.
+	Vanishes Staleness = iota
+	// Remains: the value is a time or a constant, which age does not make wrong.
+	Remains
+	// FallsToZero: the value says that somebody still refreshes it.
+	FallsToZero
+)
+
+// Sample is one value of a metric.
+type Sample struct {
+	Metric *Metric
+	// Labels are the values of the metric's labels, in its order.
+	Labels []string
+	Value  float64
+}
+
+// Sample makes a sample of the metric.
+func (m *Metric) Sample(value float64, labels ...string) Sample {
+	return Sample{Metric: m, Labels: labels, Value: value}
+}
+
+// Observation is what was measured of one network at one time.
+type Observation struct {
+	Network string
+	// Time is when the samples were true: a block's own time for what was measured in it.
+	Time    time.Time
+	Samples []Sample
+}

@@ -1,0 +1,177 @@
+package chains
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Network is one watched chain or payment network, complete: what the configuration leaves out is filled in.
+type Network struct {
+	// Name identifies the network everywhere: metrics, configuration, cursor.
+	Name string
+	// Family names the protocol code that reads it.
+	Family string
+	// Layer is 1 for a network that secures itself, 2 for one that settles on a parent.
+	Layer int
+	// Parent names the network of layer 1 that a network of layer 2 settles on.
+	Parent string
+	// Currency is the symbol of the coin in which it charges.
+	Currency string
+	// ChainID is what the network's nodes say that it is; an endpoint that says otherwise is never used.
+	ChainID string
+	// Genesis is the hash of block 0 where it is known for sure; zero where it is not.
+	Genesis Hash
+	// BlockInterval is the nominal time between two blocks.
+	BlockInterval time.Duration
+	// Slots tells that blocks stand in fixed slots of BlockInterval, which can stay empty.
+	Slots bool
+	// PollInterval overrides the schedule that is derived from BlockInterval; zero leaves it.
+	PollInterval time.Duration
+	// StaleAfter is how long a value may stay unrefreshed before it disappears.
+	StaleAfter time.Duration
+	// Backfill is how much of the past is caught up on after an absence; what is older is counted as missed.
+	Backfill time.Duration
+	// Default tells that the network is watched when nothing is configured.
+	Default bool
+	// Endpoints are the RPC servers, the preferred one first.
+	Endpoints []Endpoint
+	// EVM has what the families of Ethereum's kind need to know.
+	EVM EVM
+}
+
+// Endpoint is one RPC server of a network.
+type Endpoint struct {
+	// Name is how the endpoint is called wherever people can see it.
+	Name string
+	URL  Secret
+	// WebSocketURL is where new heads can be subscribed to; empty where they can't.
+	WebSocketURL Secret
+	// RateLimit is how many requests a second the endpoint may be sent; zero is no limit.
+	RateLimit float64
+	// Timeout is how long a request may take.
+	Timeout time.Duration
+	// Batch is how many calls one request may carry.
+	Batch int
+}
+
+// EVM describes a network of Ethereum's kind where it differs from its siblings.
+type EVM struct {
+	// BaseFee is the rule by which the next block's base fee follows from a block.
+	BaseFee BaseFeeRule
+	// Blobs is the schedule of blob parameters, oldest first; empty where the network has none or it is not known.
+	Blobs []BlobParameters
+	// NoGasLimit tells that a block's gas limit is a formality, so that its share means nothing.
+	NoGasLimit bool
+}
+
+// BaseFeeRule names a rule for the next block's base fee.
+type BaseFeeRule string
+
+// The rules that can be computed from a block alone. Other networks' next base fee is what their nodes foretell.
+const (
+	// BaseFeeForetold: the network has no rule that a block determines; the fee history's last element is taken.
+	BaseFeeForetold BaseFeeRule = ""
+	// BaseFeeEIP1559: target half the gas limit, steps of at most an eighth.
+	BaseFeeEIP1559 BaseFeeRule = "eip1559"
+	// BaseFeeOPStack: EIP-1559 with the parameters that stand in the block's extraData.
+	BaseFeeOPStack BaseFeeRule = "opstack"
+)
+
+// BlobParameters are in force from a time on (EIP-7840).
+type BlobParameters struct {
+	// From is the unix time in seconds of the fork that brought them.
+	From uint64
+	// Target and Max are blobs per block.
+	Target, Max uint64
+	// UpdateFraction is baseFeeUpdateFraction: how slowly the blob base fee moves.
+	UpdateFraction uint64
+	// MinBaseFee is the least blob base fee, in wei: 1 on Ethereum.
+	MinBaseFee uint64
+	// Reserve tells that EIP-7918 is in force: the blob base fee follows the execution base fee from below.
+	Reserve bool
+}
+
+// Defaults for what a configuration leaves out.
+const (
+	// DefaultBackfill is an hour of blocks.
+	DefaultBackfill = time.Hour
+	// DefaultTimeout bounds a request.
+	DefaultTimeout = 10 * time.Second
+	// DefaultBatch is a batch that every node and most providers take (CHAINS.md section 16.3).
+	DefaultBatch = 20
+
+	minStaleAfter = 30 * time.Second
+	maxStaleAfter = 2 * time.Minute
+)
+
+// Complete fills in what can be derived: the timing from the block interval, the limits of the endpoints.
+func (n Network) Complete() Network {
+	if n.StaleAfter == 0 {
+		n.StaleAfter = min(max(5*n.BlockInterval, minStaleAfter), maxStaleAfter)
+		n.StaleAfter = max(n.StaleAfter, 3*n.PollInterval)
+	}
+	if n.Backfill == 0 {
+		n.Backfill = DefaultBackfill
+	}
+	endpoints := make([]Endpoint, len(n.Endpoints))
+	for i, e := range n.Endpoints {
+		if e.Timeout == 0 {
+			e.Timeout = DefaultTimeout
+		}
+		if e.Batch == 0 {
+			e.Batch = DefaultBatch
+		}
+		endpoints[i] = e
+	}
+	n.Endpoints = endpoints
+	return n
+}
+
+// BackfillBlocks is Backfill in blocks, at least one.
+func (n Network) BackfillBlocks() uint64 {
+	return max(1, uint64(n.Backfill/n.BlockInterval))
+}
+
+// Validate reports everything that makes the network unwatchable, each error naming the field as the configuration
+// spells it.
+func (n Network) Validate() error {
+	var problems []error
+	report := func(field, format string, args ...any) {
+		problems = append(problems, &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})
+	}
+	if n.Family == "" {
+		report("family", "is missing: %q is not in the catalogue, so say which family it is of", n.Name)
+	}
+	if n.ChainID == "" {
+		report("chain_id", "is missing: it guards against an endpoint of another network")
+	}
+	if n.BlockInterval <= 0 {
+		report("block_interval", "is missing: say how far apart blocks are, such as 12s")
+	}
+	switch {
+	case n.Layer != 1 && n.Layer != 2:
+		report("layer", "must be 1 or 2, not %d", n.Layer)
+	case n.Layer == 1 && n.Parent != "":
+		report("parent", "a network of layer 1 has none")
+	case n.Layer == 2 && n.Parent == "":
+		report("parent", "is missing: say which network of layer 1 it settles on")
+	}
+	if n.StaleAfter > 0 && n.PollInterval > n.StaleAfter {
+		report("poll_interval", "%s is longer than stale_after %s: every value would be stale between two polls",
+			n.PollInterval, n.StaleAfter)
+	}
+	if len(n.Endpoints) == 0 {
+		report("endpoints", "are missing: %q is not in the catalogue, so at least one is needed", n.Name)
+	}
+	return errors.Join(problems...)
+}
+
+// FieldError says what is wrong with one field of a network's configuration.
+type FieldError struct {
+	// Field is its name as the configuration spells it.
+	Field   string
+	Problem string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }

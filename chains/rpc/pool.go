@@ -1,0 +1,182 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// ErrPassOver is what a use of a pool returns to have the next endpoint tried although nothing is wrong with this one.
+var ErrPassOver = errors.New("pass over to the next endpoint")
+
+// Pool holds the endpoints of one network and chooses among them: the first of those that work, in the order of the
+// configuration. One that fails loses its place until a check, or a use for want of a better one, has shown that it
+// works again. R is what the family makes of an endpoint; a member is used by one goroutine at a time.
+type Pool[R any] struct {
+	log     *zap.Logger
+	members []*member[R]
+}
+
+// State is told how an endpoint is: whether it answers, and whether it is the one in use.
+type State func(up, active bool)
+
+type member[R any] struct {
+	name   string
+	reader R
+	state  State
+
+	// use is held by whoever uses the reader.
+	use sync.Mutex
+	// mu guards what follows.
+	mu      sync.Mutex
+	up      bool
+	active  bool
+	known   bool // up says something: the endpoint was used before
+	checked bool // was used since the last Check
+	problem string
+}
+
+// NewPool makes an empty pool.
+func NewPool[R any](log *zap.Logger) *Pool[R] { return &Pool[R]{log: log} }
+
+// Add adds an endpoint behind those that are there. It must not be called once the pool is in use.
+func (p *Pool[R]) Add(name string, reader R, state State) {
+	p.members = append(p.members, &member[R]{name: name, reader: reader, state: state})
+}
+
+// Try gives use one endpoint after the other, those that work first, until use returns nil. It returns the errors of
+// all. A use that panics leaves the pool in order.
+func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) error {
+	var failures []error
+	for _, m := range p.order() {
+		err := p.useOne(ctx, m, use)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			p.activate(m)
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	p.activate(nil)
+	return errors.Join(failures...)
+}
+
+// Check uses every endpoint that was not used since the last Check, all at a time.
+func (p *Pool[R]) Check(ctx context.Context, check func(context.Context, R) error) {
+	var group sync.WaitGroup
+	for _, m := range p.members {
+		m.mu.Lock()
+		idle := !m.checked
+		m.checked = false
+		m.mu.Unlock()
+		if idle {
+			group.Go(func() { _ = p.useOne(ctx, m, check) })
+		} else {
+			m.tell()
+		}
+	}
+	group.Wait()
+}
+
+// Members tells the name and state of each endpoint.
+func (p *Pool[R]) Members(yield func(name string, up, active bool, problem string)) {
+	for _, m := range p.members {
+		m.mu.Lock()
+		up, active, problem := m.up, m.active, m.problem
+		m.mu.Unlock()
+		yield(m.name, up, active, problem)
+	}
+}
+
+// order lists the endpoints that work, then those that were never used, then those that failed.
+func (p *Pool[R]) order() []*member[R] {
+	var up, unknown, down []*member[R]
+	for _, m := range p.members {
+		m.mu.Lock()
+		switch {
+		case m.up:
+			up = append(up, m)
+		case !m.known:
+			unknown = append(unknown, m)
+		default:
+			down = append(down, m)
+		}
+		m.mu.Unlock()
+	}
+	return append(append(up, unknown...), down...)
+}
+
+func (p *Pool[R]) useOne(ctx context.Context, m *member[R], use func(context.Context, R) error) (err error) {
+	m.use.Lock()
+	defer m.use.Unlock()
+	settled := false
+	defer func() {
+		if !settled { // The use panicked; whoever recovers says so.
+			p.settle(m, errors.New("panic in its use"))
+		}
+	}()
+	err = use(ctx, m.reader)
+	settled = true
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrPassOver):
+		p.settle(m, nil)
+	default:
+		p.settle(m, err)
+	}
+	if err != nil {
+		return fmt.Errorf("use endpoint %s: %w", m.name, err)
+	}
+	return nil
+}
+
+// settle notes how a use went, and says so when it went otherwise than the one before.
+func (p *Pool[R]) settle(m *member[R], err error) {
+	m.mu.Lock()
+	wasUp, wasKnown := m.up, m.known
+	m.up, m.known, m.checked, m.problem = err == nil, true, true, ""
+	if err != nil {
+		m.problem = err.Error()
+	}
+	m.mu.Unlock()
+	switch {
+	case err != nil && (wasUp || !wasKnown):
+		p.log.Warn("endpoint failed", zap.String("endpoint", m.name), zap.Error(err))
+	case err != nil:
+		p.log.Debug("endpoint still fails", zap.String("endpoint", m.name), zap.Error(err))
+	case wasKnown && !wasUp:
+		p.log.Info("endpoint works again", zap.String("endpoint", m.name))
+	}
+	m.tell()
+}
+
+// activate marks the endpoint in use; nil when none is.
+func (p *Pool[R]) activate(active *member[R]) {
+	for _, m := range p.members {
+		m.mu.Lock()
+		changed := m.active != (m == active)
+		m.active = m == active
+		m.mu.Unlock()
+		if changed {
+			if m == active {
+				p.log.Info("endpoint in use", zap.String("endpoint", m.name))
+			}
+			m.tell()
+		}
+	}
+}
+
+func (m *member[R]) tell() {
+	m.mu.Lock()
+	up, active, known := m.up, m.active, m.known
+	m.mu.Unlock()
+	if known {
+		m.state(up, active)
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/all"
+	"github.com/layerwatch/layerwatch/cmd/layerwatch/config"
+)
+
+// checkConfig loads a configuration and says what it makes of it.
+func checkConfig(out io.Writer, loader *config.Loader, argument, flag string) error {
+	file := argument
+	if file == "" {
+		file = flag
+	}
+	networks, err := loader.Load(file)
+	if err != nil {
+		return err
+	}
+	for _, n := range networks {
+		names := make([]string, len(n.Endpoints))
+		for i, e := range n.Endpoints {
+			names[i] = e.Name
+		}
+		fmt.Fprintf(out, "%s: layer %d, family %s, a block every %s, endpoints %s\n",
+			n.Name, n.Layer, n.Family, n.BlockInterval, strings.Join(names, ", "))
+	}
+	_, err = fmt.Fprintf(out, "%d networks, no problems\n", len(networks))
+	return err
+}
+
+// printNetworks prints the catalogue.
+func printNetworks(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tLAYER\tPARENT\tFAMILY\tCHAIN ID\tCOIN\tBLOCK INTERVAL\tDEFAULT\tPUBLIC ENDPOINTS")
+	for _, n := range chains.Catalogue() {
+		names := make([]string, len(n.Endpoints))
+		for i, e := range n.Endpoints {
+			names[i] = e.Name
+		}
+		watched := "no"
+		if n.Default {
+			watched = "yes"
+		}
+		parent := n.Parent
+		if parent == "" {
+			parent = "-"
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Layer, parent, n.Family, n.ChainID, n.Currency,
+			n.BlockInterval, watched, strings.Join(names, ", "))
+	}
+	return table.Flush()
+}
+
+// probeEndpoint asks an endpoint, in the manner of each family until one fits.
+func probeEndpoint(out io.Writer, url string) error {
+	endpoint := chains.NameEndpoints([]chains.Endpoint{{URL: chains.NewSecret(url), Timeout: chains.DefaultTimeout}})[0]
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var failures []error
+	for _, family := range all.Families() {
+		report, err := family.Probe(ctx, endpoint)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("as %s: %w", family.Name, err))
+			continue
+		}
+		return printReport(out, family.Name, report)
+	}
+	return fmt.Errorf("the endpoint can't be used: %w", errors.Join(failures...))
+}
+
+func printReport(out io.Writer, family string, report chains.Report) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	network := "not in the catalogue"
+	for _, n := range chains.Catalogue() {
+		if n.Family == family && n.ChainID == report.ChainID {
+			network = n.Name
+		}
+	}
+	fmt.Fprintf(table, "network\t%s\n", network)
+	fmt.Fprintf(table, "family\t%s\n", family)
+	fmt.Fprintf(table, "chain id\t%s\n", report.ChainID)
+	for _, fact := range report.Facts {
+		fmt.Fprintf(table, "%s\t%s\n", fact.Name, fact.Value)
+	}
+	return table.Flush()
+}

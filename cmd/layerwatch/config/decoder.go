@@ -1,0 +1,211 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder reads values out of YAML nodes and collects what is wrong with them. It never repeats a value that may be a
+// secret.
+type decoder struct {
+	environment func(string) (string, bool)
+	folder      string
+	problems    []string
+}
+
+// fields are the keys of a mapping and how each is read.
+type fields []struct {
+	key  string
+	read func(path string, node *yaml.Node)
+}
+
+func (d *decoder) report(path string, node *yaml.Node, format string, args ...any) {
+	problem := fmt.Sprintf(format, args...)
+	if path != "" {
+		problem = path + ": " + problem
+	}
+	if node != nil && node.Line > 0 {
+		problem += fmt.Sprintf(" (line %d)", node.Line)
+	}
+	d.problems = append(d.problems, problem)
+}
+
+func join(path, key string) string { return strings.TrimPrefix(path+"."+key, ".") }
+
+// given gives the values of a mapping by key.
+func (d *decoder) given(node *yaml.Node) map[string]*yaml.Node {
+	values := make(map[string]*yaml.Node)
+	if node.Kind != yaml.MappingNode {
+		return values
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		values[node.Content[i].Value] = node.Content[i+1]
+	}
+	return values
+}
+
+// mapping reads a mapping: every key must be known and stand there once, those required must be there.
+func (d *decoder) mapping(path string, node *yaml.Node, known fields, required ...string) {
+	if node.Kind != yaml.MappingNode {
+		d.report(path, node, "must be keys with values")
+		return
+	}
+	seen := make(map[string]bool)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		at := slices.IndexFunc(known, func(f struct {
+			key  string
+			read func(string, *yaml.Node)
+		},
+		) bool {
+			return f.key == key.Value
+		})
+		switch {
+		case at < 0:
+			d.report(join(path, clip(key.Value)), key, "is not known here; known are: %s", known.keys())
+		case seen[key.Value]:
+			d.report(join(path, key.Value), key, "is given twice")
+		default:
+			seen[key.Value] = true
+			known[at].read(join(path, key.Value), value)
+		}
+	}
+	for _, key := range required {
+		if !seen[key] {
+			d.report(join(path, key), node, "is missing")
+		}
+	}
+}
+
+func (f fields) keys() string {
+	keys := make([]string, len(f))
+	for i := range f {
+		keys[i] = f[i].key
+	}
+	return strings.Join(keys, ", ")
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+
+// clip gives a key or a variable's name if it looks like one: anything else could be a secret in the wrong place.
+func clip(name string) string {
+	if plain.MatchString(name) {
+		return name
+	}
+	return "…"
+}
+
+func (d *decoder) sequence(path string, node *yaml.Node, read func(path string, node *yaml.Node)) {
+	if node.Kind != yaml.SequenceNode {
+		d.report(path, node, "must be a list")
+		return
+	}
+	for i, item := range node.Content {
+		read(fmt.Sprintf("%s[%d]", path, i), item)
+	}
+}
+
+var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// text reads a single value and puts in the environment variables that it names.
+func (d *decoder) text(path string, node *yaml.Node) (string, bool) {
+	if node.Kind != yaml.ScalarNode {
+		d.report(path, node, "must be a single value")
+		return "", false
+	}
+	ok := true
+	text := variable.ReplaceAllStringFunc(node.Value, func(reference string) string {
+		name := strings.TrimSuffix(strings.TrimPrefix(reference, "${"), "}")
+		value, set := d.environment(name)
+		if !set {
+			d.report(path, node, "the environment variable %s is not set", clip(name))
+			ok = false
+		}
+		return value
+	})
+	if ok && strings.TrimSpace(text) == "" {
+		d.report(path, node, "is empty")
+		ok = false
+	}
+	return strings.TrimSpace(text), ok
+}
+
+// file reads a value from the file that is named.
+func (d *decoder) file(path string, node *yaml.Node) (string, bool) {
+	name, ok := d.text(path, node)
+	if !ok {
+		return "", false
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(d.folder, name)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		d.report(path, node, "%v", err)
+		return "", false
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		d.report(path, node, "the file is empty")
+	}
+	return text, text != ""
+}
+
+func (d *decoder) duration(into *time.Duration) func(path string, node *yaml.Node) {
+	return func(path string, node *yaml.Node) {
+		text, ok := d.text(path, node)
+		if !ok {
+			return
+		}
+		value, err := time.ParseDuration(text)
+		switch {
+		case err != nil:
+			d.report(path, node, "must be a duration such as 500ms, 12s or 1h")
+		case value < time.Millisecond:
+			d.report(path, node, "must be at least 1ms")
+		default:
+			*into = value
+		}
+	}
+}
+
+func (d *decoder) integer(path string, node *yaml.Node) int {
+	text, ok := d.text(path, node)
+	if !ok {
+		return 0
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		d.report(path, node, "must be a whole number")
+	}
+	return value
+}
+
+func (d *decoder) number(path string, node *yaml.Node) float64 {
+	text, ok := d.text(path, node)
+	if !ok {
+		return 0
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(value > 0) || value > 1e6 {
+		d.report(path, node, "must be a number greater than 0")
+		return 0
+	}
+	return value
+}
+
+func (d *decoder) boolean(path string, node *yaml.Node) bool {
+	text, _ := d.text(path, node)
+	if text != "true" && text != "false" {
+		d.report(path, node, "must be true or false")
+	}
+	return text == "true"
+}

@@ -1,0 +1,144 @@
+package watcher
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// Recorder takes what is observed: a way out of the program.
+type Recorder interface {
+	// Watch says that a network is watched from now on, or that its description has changed.
+	Watch(network chains.Network)
+	// Forget says that a network is no longer watched.
+	Forget(name string)
+	// Observe takes an observation. It is called by many goroutines.
+	Observe(observation chains.Observation)
+}
+
+// Group keeps one Watcher for each network, and none of them knows of another.
+type Group struct {
+	ctx      context.Context //nolint:containedctx // The lifetime of the goroutines that the group starts.
+	families []chains.Family
+	store    Store
+	recorder Recorder
+	log      *zap.Logger
+
+	mu      sync.Mutex
+	running map[string]*running
+}
+
+// running is a watcher at work.
+type running struct {
+	*Watcher
+	stop func()
+	done chan struct{}
+}
+
+// NewGroup makes a group that watches nothing yet. Its watchers stop when the context ends; Wait waits for them.
+func NewGroup(ctx context.Context, families []chains.Family, store Store, recorder Recorder, log *zap.Logger) *Group {
+	return &Group{ctx: ctx, families: families, store: store, recorder: recorder, log: log, running: make(map[string]*running)}
+}
+
+// Apply makes the networks given the ones that are watched. Those that did not change are not disturbed. If it returns
+// an error, nothing has changed.
+func (g *Group) Apply(networks []chains.Network) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var changed []*Watcher
+	keep := make(map[string]bool)
+	for _, network := range networks {
+		if r, ok := g.running[network.Name]; ok && reflect.DeepEqual(r.network, network) {
+			keep[network.Name] = true
+			continue
+		}
+		w, err := g.open(network)
+		if err != nil {
+			for _, opened := range changed {
+				opened.source.Close()
+			}
+			return err
+		}
+		changed = append(changed, w)
+	}
+	g.retire(networks, keep)
+	for _, w := range changed {
+		g.start(w)
+	}
+	return nil
+}
+
+func (g *Group) open(network chains.Network) (*Watcher, error) {
+	family, ok := chains.FamilyNamed(g.families, network.Family)
+	if !ok {
+		return nil, fmt.Errorf("open network %s: there is no family %q", network.Name, network.Family)
+	}
+	log := g.log.With(zap.String("network", network.Name))
+	source, err := family.Open(g.ctx, network, chains.Environment{Log: log, Observe: g.recorder.Observe})
+	if err != nil {
+		return nil, fmt.Errorf("open network %s: %w", network.Name, err)
+	}
+	return newWatcher(network, source, g.store, g.recorder.Observe, log), nil
+}
+
+// retire stops the watchers that are not to be kept, all at once, and waits for them: a changed network's new watcher
+// goes on from the cursor that its old one leaves.
+func (g *Group) retire(networks []chains.Network, keep map[string]bool) {
+	for name, r := range g.running {
+		if !keep[name] {
+			r.stop()
+		}
+	}
+	for name, r := range g.running {
+		if keep[name] {
+			continue
+		}
+		<-r.done
+		delete(g.running, name)
+		if !slices.ContainsFunc(networks, func(n chains.Network) bool { return n.Name == name }) {
+			g.recorder.Forget(name)
+			g.log.Info("network no longer watched", zap.String("network", name))
+		}
+	}
+}
+
+func (g *Group) start(w *Watcher) {
+	ctx, stop := context.WithCancel(g.ctx)
+	r := &running{Watcher: w, stop: stop, done: make(chan struct{})}
+	g.running[w.network.Name] = r
+	g.recorder.Watch(w.network)
+	w.log.Info("watching", zap.Int("layer", w.network.Layer), zap.Int("endpoints", len(w.network.Endpoints)),
+		zap.Duration("block_interval", w.network.BlockInterval))
+	go func() {
+		defer close(r.done)
+		w.Run(ctx)
+	}()
+}
+
+// Status tells how each network is, by name.
+func (g *Group) Status() []chains.NetworkStatus {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	statuses := make([]chains.NetworkStatus, 0, len(g.running))
+	for _, r := range g.running {
+		statuses = append(statuses, r.Status())
+	}
+	slices.SortFunc(statuses, func(a, b chains.NetworkStatus) int { return strings.Compare(a.Network.Name, b.Network.Name) })
+	return statuses
+}
+
+// Wait waits until every watcher has stopped, which they do when the group's context ends.
+func (g *Group) Wait() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range g.running {
+		<-r.done
+	}
+}

@@ -1,0 +1,138 @@
+package watcher
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// do turns a step into observations.
+func (w *Watcher) do(step Step) {
+	now := time.Now()
+	switch step.Kind {
+	case Applied:
+		w.observe(w.observation(step.Block.Time, slices.Concat(step.Block.Samples, w.measure(step, now))...))
+	case Reverted:
+		samples := []chains.Sample{chains.BlocksReverted.Sample(1)}
+		if step.First {
+			samples = append(samples, chains.Reorgs.Sample(1), chains.ReorgDepth.Sample(float64(step.Depth)))
+			w.log.Warn("reorg", zap.Int("depth", step.Depth), zap.Uint64("from_block", step.Block.Number))
+		}
+		w.observe(w.observation(now, samples...))
+	case Missed:
+		w.observe(w.observation(now, chains.BlocksMissed.Sample(float64(step.Missed))))
+		w.log.Warn("blocks given up on: the absence was longer than backfill",
+			zap.Uint64("blocks", step.Missed), zap.Duration("backfill", w.network.Backfill))
+	case Restarted:
+		w.slot = time.Time{}
+		w.observe(w.observation(now, chains.ChainRestarts.Sample(1)))
+		w.log.Warn("the chain began anew: same chain id, another genesis block; following the new one",
+			zap.Stringer("genesis", step.Block.Hash))
+	}
+}
+
+// measure gives what the engine itself measures in a block that became canonical.
+func (w *Watcher) measure(step Step, now time.Time) []chains.Sample {
+	b := step.Block
+	samples := []chains.Sample{
+		chains.Blocks.Sample(1),
+		chains.BlockDelay.Sample(max(0, now.Sub(b.Time)).Seconds()),
+	}
+	if interval, ok := w.pace.interval(b, step.ParentTime); ok {
+		samples = append(samples, chains.BlockInterval.Sample(interval.Seconds()))
+	}
+	if w.network.Slots && !step.ParentTime.IsZero() {
+		samples = append(samples, chains.SlotsMissed.Sample(w.emptySlots(step.ParentTime, b.Time)))
+	}
+	if w.catchUp.on() {
+		samples = append(samples, w.catchUp.done())
+	}
+	return samples
+}
+
+// emptySlots counts the slots without a block between a block and its parent. Those that were judged before a reorg are
+// not counted again.
+func (w *Watcher) emptySlots(parent, block time.Time) float64 {
+	from := parent
+	if w.slot.After(parent) {
+		from = w.slot
+	}
+	if !block.After(from) {
+		return 0
+	}
+	w.slot = block
+	return math.Max(0, math.Round(float64(block.Sub(from))/float64(w.network.BlockInterval))-1)
+}
+
+// publish makes the heads and what the network charges now known.
+func (w *Watcher) publish(heads chains.Heads) {
+	now := time.Now()
+	backlog := w.tracker.Backlog(heads.Latest.Number)
+	samples := slices.Concat(heads.Samples, []chains.Sample{
+		chains.NetworkUp.Sample(1),
+		chains.NetworkLastRead.Sample(seconds(now)),
+		chains.BacklogBlocks.Sample(float64(backlog)),
+	})
+	for tag, b := range heads.Tagged {
+		samples = append(samples,
+			chains.BlockNumber.Sample(float64(b.Number), string(tag)),
+			chains.BlockTimestamp.Sample(seconds(b.Time), string(tag)))
+	}
+	w.observe(w.observation(now, samples...))
+	w.catchUp.end(w.log, backlog)
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status.LastRead, w.status.Head, w.status.Backlog = now, heads.Latest, backlog
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// catchUp tells how far behind the watcher is and how long it takes to catch up.
+type catchUp struct {
+	start time.Time
+	total uint64
+	left  uint64
+}
+
+// catchUpBlocks is from how many blocks on catching up is worth a line in the log: a poll that was a little late is not.
+const catchUpBlocks = readBlocks
+
+func (c *catchUp) on() bool { return c.total > 0 }
+
+// begin notes how many blocks there are to read.
+func (c *catchUp) begin(log *zap.Logger, backlog, most uint64) {
+	c.left = min(backlog, most)
+	if c.on() || c.left < catchUpBlocks {
+		return
+	}
+	c.start, c.total = time.Now(), c.left
+	log.Info("catching up", zap.Uint64("blocks", c.total))
+}
+
+// done notes that one block was read, and gives how many are left.
+func (c *catchUp) done() chains.Sample {
+	if c.left > 0 {
+		c.left--
+	}
+	return chains.BacklogBlocks.Sample(float64(c.left))
+}
+
+// end notes how many blocks are left after an advance.
+func (c *catchUp) end(log *zap.Logger, left uint64) {
+	if !c.on() {
+		return
+	}
+	took := time.Since(c.start)
+	if left > 0 {
+		estimate := time.Duration(float64(took) / float64(max(c.total, left+1)-left) * float64(left))
+		log.Info("still catching up", zap.Uint64("blocks", left), zap.Duration("since", took), zap.Duration("estimate", estimate))
+		return
+	}
+	log.Info("caught up", zap.Uint64("blocks", c.total), zap.Duration("took", took))
+	*c = catchUp{}
+}

@@ -1,0 +1,250 @@
+// Package watcher follows networks: the Tracker turns what endpoints answer into each block once, the Watcher runs it
+// for one network on a schedule and turns its steps into observations, and the Group keeps one Watcher for each network
+// that is configured. It knows nothing of any protocol, nor where observations go.
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// Watcher follows one network until it is stopped. Nothing that happens in it harms another.
+type Watcher struct {
+	network  chains.Network
+	source   chains.Source
+	store    Store
+	observe  func(chains.Observation)
+	log      *zap.Logger
+	tracker  *Tracker
+	schedule *schedule
+	pace     pace
+	catchUp  catchUp
+	// slot is the newest slot that was judged, so that a reorg does not count an empty slot again.
+	slot time.Time
+	// saved is when the cursor was saved last; unsaved that it moved since.
+	saved   time.Time
+	unsaved bool
+	failing bool
+
+	mu     sync.Mutex
+	status chains.NetworkStatus
+}
+
+const (
+	// saveEvery bounds what a crash while catching up has to do again.
+	saveEvery = time.Second
+	// checks is how often endpoints in reserve are asked how they are, within StaleAfter.
+	checks = 3
+)
+
+// newWatcher makes a watcher. Run makes it watch.
+func newWatcher(network chains.Network, source chains.Source, store Store, observe func(chains.Observation), log *zap.Logger) *Watcher {
+	return &Watcher{
+		network: network, source: source, store: store, observe: observe, log: log,
+		schedule: newSchedule(network), pace: pace{expected: network.BlockInterval},
+		status: chains.NetworkStatus{Network: network, Since: time.Now()},
+	}
+}
+
+// Run watches until the context ends, then saves the cursor and closes the source.
+func (w *Watcher) Run(ctx context.Context) {
+	defer w.source.Close()
+	w.load(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { w.checkEndpoints(ctx) })
+	for ctx.Err() == nil {
+		sleep(ctx, w.poll(ctx))
+	}
+	group.Wait()
+	// The end of ctx is what brought us here: what is left to do must not end with it.
+	w.save(context.WithoutCancel(ctx))
+}
+
+// Status tells how the network is now.
+func (w *Watcher) Status() chains.NetworkStatus {
+	w.mu.Lock()
+	status := w.status
+	w.mu.Unlock()
+	status.Endpoints = w.source.Endpoints()
+	return status
+}
+
+func (w *Watcher) owner() Owner { return Owner{Network: w.network.Name, ChainID: w.network.ChainID} }
+
+func (w *Watcher) load(ctx context.Context) {
+	cursor, err := w.store.Load(ctx, w.owner())
+	if err != nil {
+		w.fail("cursor", err)
+		w.log.Error("cursor not loaded: the network is followed from its newest block on", zap.Error(err))
+	}
+	w.tracker = NewTracker(cursor, w.network.BackfillBlocks())
+	if !cursor.Empty() {
+		w.log.Info("going on from the cursor", zap.Uint64("block", cursor.Tip().Number))
+	}
+}
+
+func (w *Watcher) save(ctx context.Context) {
+	if !w.unsaved {
+		return
+	}
+	if err := w.store.Save(ctx, w.owner(), w.tracker.Cursor()); err != nil {
+		w.fail("cursor", err)
+		w.log.Error("cursor not saved: a crash now would lose the place", zap.Error(err))
+		return
+	}
+	w.saved, w.unsaved = time.Now(), false
+}
+
+// poll reads the network once and gives the pause until the next poll.
+func (w *Watcher) poll(ctx context.Context) time.Duration {
+	asked := time.Now()
+	head, err := w.read(ctx)
+	w.save(context.WithoutCancel(ctx))
+	switch {
+	case ctx.Err() != nil:
+		return 0
+	case err != nil:
+		w.note(err)
+		return w.schedule.failed()
+	}
+	w.note(nil)
+	if w.tracker.Backlog(head.Number) > 0 {
+		return 0 // Catching up: there is more to read at once.
+	}
+	return w.schedule.succeeded(asked, time.Now(), head)
+}
+
+// read reads the heads and follows the chain up to them, at the first endpoint that serves. A panic on the way is a
+// failure of this poll.
+func (w *Watcher) read(ctx context.Context) (head chains.Block, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = w.panicked(value)
+		}
+	}()
+	// An endpoint that is behind what was read already is passed over, unless it is the only one or all are behind.
+	patient := len(w.source.Endpoints()) > 1
+	use := func(ctx context.Context, reader chains.Reader) error {
+		heads, err := reader.Heads(ctx)
+		if err != nil {
+			return err
+		}
+		if patient && w.tracker.Behind(heads.Latest.Number) {
+			return fmt.Errorf("%w: its newest block is %d", chains.ErrBehind, heads.Latest.Number)
+		}
+		head = heads.Latest
+		return w.follow(ctx, reader, heads)
+	}
+	err = w.source.Try(ctx, use)
+	if patient && errors.Is(err, chains.ErrBehind) {
+		patient = false
+		err = w.source.Try(ctx, use)
+	}
+	return head, err
+}
+
+// follow advances to the heads that a reader told, and publishes them: not before the blocks up to them have shown that
+// the reader is to be believed.
+func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains.Heads) error {
+	w.catchUp.begin(w.log, w.tracker.Backlog(heads.Latest.Number), w.network.BackfillBlocks())
+	for step, err := range w.tracker.Advance(ctx, reader, heads.Latest) {
+		if err != nil {
+			return fmt.Errorf("follow the chain to block %d: %w", heads.Latest.Number, err)
+		}
+		w.do(step)
+		w.unsaved = true
+		// Not between the reverts of a reorg: a crash there would make its depth unknown.
+		if step.Kind == Applied && time.Since(w.saved) > saveEvery {
+			w.save(ctx)
+		}
+	}
+	w.publish(heads)
+	return nil
+}
+
+// panicked counts a panic and says where it was. What the value says is told only if the runtime made it: any other
+// could hold a secret.
+func (w *Watcher) panicked(value any) error {
+	w.observe(w.observation(time.Now(), chains.WatcherPanics.Sample(1)))
+	text := fmt.Sprintf("%T", value)
+	var runtimeError runtime.Error
+	if err, ok := value.(error); ok && errors.As(err, &runtimeError) {
+		text = runtimeError.Error()
+	}
+	w.log.Error("panic: this poll is lost, the next one goes on from the cursor",
+		zap.String("panic", text), zap.ByteString("stack", debug.Stack()))
+	return &panicError{text}
+}
+
+type panicError struct{ text string }
+
+func (e *panicError) Error() string  { return "panic: " + e.text }
+func (e *panicError) Reason() string { return "panic" }
+
+// note keeps how the last poll went, and says so when it went otherwise than the one before.
+func (w *Watcher) note(err error) {
+	w.mu.Lock()
+	w.status.Problem = ""
+	if err != nil {
+		w.status.Problem = err.Error()
+	}
+	w.mu.Unlock()
+	switch {
+	case err != nil:
+		w.fail(chains.ReasonOf(err), err)
+		if !w.failing {
+			w.log.Warn("network can't be read", zap.Error(err))
+		}
+	case w.failing:
+		w.log.Info("network can be read again")
+	}
+	w.failing = err != nil
+}
+
+func (w *Watcher) fail(reason string, err error) {
+	w.observe(w.observation(time.Now(), chains.WatcherFailures.Sample(1, reason)))
+	w.log.Debug("failure", zap.String("reason", reason), zap.Error(err))
+}
+
+// checkEndpoints keeps the state of the endpoints in reserve fresh.
+func (w *Watcher) checkEndpoints(ctx context.Context) {
+	for {
+		sleep(ctx, vary(w.network.StaleAfter/checks))
+		if ctx.Err() != nil {
+			return
+		}
+		w.checkOnce(ctx)
+	}
+}
+
+func (w *Watcher) checkOnce(ctx context.Context) {
+	defer func() {
+		if value := recover(); value != nil {
+			_ = w.panicked(value)
+		}
+	}()
+	w.source.Check(ctx)
+}
+
+func (w *Watcher) observation(at time.Time, samples ...chains.Sample) chains.Observation {
+	return chains.Observation{Network: w.network.Name, Time: at, Samples: samples}
+}
+
+// sleep waits, or returns early when the context ends.
+func sleep(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
