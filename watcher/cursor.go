@@ -7,15 +7,18 @@ import (
 	"github.com/layerwatch/layerwatch/chains"
 )
 
-// MaxReorg is the depth up to which a reorg is told exactly: so many blocks are remembered below the newest one.
+// MaxReorg is the depth up to which a reorg is told exactly.
 const MaxReorg = 128
+
+// remembered is how many blocks are remembered: enough for a deep reorg onto a short branch that is itself replaced.
+const remembered = 2*MaxReorg + 1
 
 // Cursor is the place in a network up to which everything is done: the blocks done last, to recognise a reorg by, and
 // the genesis block, to recognise another chain by. Its zero value is the place of a network never read.
 type Cursor struct {
 	// Genesis is the hash of block 0; zero as long as it could not be read.
 	Genesis chains.Hash `json:"genesis"`
-	// Blocks are the newest blocks done, oldest first, at most MaxReorg+1.
+	// Blocks are the newest blocks done, oldest first, at most remembered.
 	Blocks []Mark `json:"blocks"`
 }
 
@@ -67,8 +70,8 @@ func (c Cursor) has(number uint64, hash chains.Hash) bool {
 
 func (c *Cursor) push(m Mark) {
 	c.Blocks = append(c.Blocks, m)
-	if len(c.Blocks) > MaxReorg+1 {
-		c.Blocks = slices.Delete(c.Blocks, 0, len(c.Blocks)-MaxReorg-1)
+	if len(c.Blocks) > remembered {
+		c.Blocks = slices.Delete(c.Blocks, 0, len(c.Blocks)-remembered)
 	}
 }
 
@@ -76,7 +79,7 @@ func (c *Cursor) pop() { c.Blocks = c.Blocks[:len(c.Blocks)-1] }
 
 // valid tells whether a cursor that comes from outside can be worked with.
 func (c Cursor) valid() bool {
-	return len(c.Blocks) <= MaxReorg+1 && slices.IsSortedFunc(c.Blocks, func(a, b Mark) int {
+	return len(c.Blocks) <= remembered && slices.IsSortedFunc(c.Blocks, func(a, b Mark) int {
 		if a.Number < b.Number {
 			return -1
 		}
