@@ -55,7 +55,7 @@ func (a *advance) run(ctx context.Context) error {
 			return err
 		}
 	case a.head.Number <= a.cursor.Tip().Number:
-		if err := a.reorg(ctx); err != nil {
+		if err := a.reorg(ctx, a.head); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func (a *advance) forward(ctx context.Context) error {
 			return err
 		}
 		if len(blocks) > 0 && blocks[0].Parent != a.cursor.Tip().Hash {
-			if err := a.reorg(ctx); err != nil {
+			if err := a.reorg(ctx, blocks[0]); err != nil {
 				return err
 			}
 			next = a.cursor.Tip().Number + 1
@@ -107,7 +107,7 @@ func (a *advance) skip(ctx context.Context) error {
 		return err
 	}
 	if same.Hash != tip.Hash {
-		if err := a.reorg(ctx); err != nil {
+		if err := a.reorg(ctx, a.head); err != nil {
 			return err
 		}
 		tip = a.cursor.Tip()
@@ -131,8 +131,8 @@ func (a *advance) skip(ctx context.Context) error {
 }
 
 // reorg finds out where the reader's chain leaves the one that was followed, reverts what is above, and applies the
-// reader's blocks up to where the old tip, or the head, was.
-func (a *advance) reorg(ctx context.Context) error {
+// reader's blocks up to where the old tip, or the head, was. above is the first block above that.
+func (a *advance) reorg(ctx context.Context, above chains.Block) error {
 	branch, fork, err := a.findFork(ctx)
 	if err != nil {
 		return err
@@ -143,17 +143,17 @@ func (a *advance) reorg(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(branch) == 0 {
-		return &InconsistentError{fmt.Sprintf("a block after %d does not follow it, though it is still there", a.cursor.Tip().Number)}
-	}
 	var base Mark
 	switch {
+	case fork == len(a.cursor.Blocks)-1:
+		return &InconsistentError{fmt.Sprintf("a block after %d does not follow it, though it is still there", a.cursor.Tip().Number)}
 	case fork >= 0:
 		base = a.cursor.Blocks[fork]
-	case branch[0].Number == 0:
+	case a.cursor.Blocks[0].Number == 0:
 		return &InconsistentError{"there are two genesis blocks"}
 	default:
-		base = Mark{Number: branch[0].Number - 1, Hash: branch[0].Parent}
+		first := append(branch, above)[0]
+		base = Mark{Number: a.cursor.Blocks[0].Number - 1, Hash: first.Parent}
 	}
 	if err := linked(base, branch); err != nil {
 		return err
