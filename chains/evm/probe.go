@@ -98,7 +98,11 @@ func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) 
 	var history *feeHistory
 	call := historyCall(&history)
 	if client.Do(ctx, call) != nil || call.Err != nil || history == nil {
-		add("fee history", "not told: %v", unprefixed(call.Err))
+		if call.Err != nil {
+			add("fee history", "not told: %v", unprefixed(call.Err))
+		} else {
+			add("fee history", "not told")
+		}
 		return
 	}
 	if next := history.at(history.BaseFeePerGas, latest.number()+1); next != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -303,8 +304,12 @@ func validate(n chains.Network) error {
 	if n.ChainID == "" {
 		return nil // Reported already.
 	}
-	if _, err := strconv.ParseUint(n.ChainID, 10, 64); err != nil {
-		return &chains.FieldError{Field: "chain_id", Problem: fmt.Sprintf("must be a whole number such as 1337, not %q", n.ChainID)}
+	if id, err := strconv.ParseUint(n.ChainID, 10, 64); err != nil || strconv.FormatUint(id, 10) != n.ChainID {
+		shown := "…"
+		if len(n.ChainID) <= 24 && !strings.Contains(n.ChainID, "/") {
+			shown = strconv.Quote(n.ChainID)
+		}
+		return &chains.FieldError{Field: "chain_id", Problem: "must be a whole number such as 1337, not " + shown}
 	}
 	return nil
 }

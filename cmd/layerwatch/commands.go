@@ -32,7 +32,11 @@ func checkConfig(out io.Writer, loader *config.Loader, argument, flag string) er
 		fmt.Fprintf(out, "%s: layer %d, family %s, a block every %s, endpoints %s\n",
 			n.Name, n.Layer, n.Family, n.BlockInterval, strings.Join(names, ", "))
 	}
-	_, err = fmt.Fprintf(out, "%d networks, no problems\n", len(networks))
+	plural := "s"
+	if len(networks) == 1 {
+		plural = ""
+	}
+	_, err = fmt.Fprintf(out, "%d network%s, no problems\n", len(networks), plural)
 	return err
 }
 

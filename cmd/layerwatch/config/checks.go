@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -25,7 +26,9 @@ func (p *parser) named(path string, node *yaml.Node, n *chains.Network) {
 	if ok && !validName.MatchString(name) {
 		p.report(path+".name", node, "%s", nameRule)
 	}
-	n.Name = name
+	if !p.wrong(path + ".name") {
+		n.Name = name
+	}
 }
 
 func (p *parser) endpoints(path string, node *yaml.Node) []chains.Endpoint {
@@ -51,10 +54,12 @@ func (p *parser) endpoint(path string, node *yaml.Node) chains.Endpoint {
 	p.mapping(path, node, fields{
 		{"name", func(path string, node *yaml.Node) {
 			name, ok := p.text(path, node)
-			if ok && !validName.MatchString(name) {
+			switch {
+			case ok && !validName.MatchString(name):
 				p.report(path, node, "%s", nameRule)
+			case ok:
+				e.Name = name
 			}
-			e.Name = name
 		}},
 		{"url", func(path string, node *yaml.Node) { e.URL = p.url(path, node, p.text) }},
 		{"url_file", func(path string, node *yaml.Node) { e.URL = p.url(path, node, p.file) }},
@@ -62,7 +67,8 @@ func (p *parser) endpoint(path string, node *yaml.Node) chains.Endpoint {
 		{"rate_limit", func(path string, node *yaml.Node) { e.RateLimit = p.number(path, node) }},
 		{"timeout", p.duration(&e.Timeout)},
 		{"batch", func(path string, node *yaml.Node) {
-			if e.Batch = p.integer(path, node); e.Batch < 1 {
+			var ok bool
+			if e.Batch, ok = p.integer(path, node); ok && e.Batch < 1 {
 				p.report(path, node, "must be at least 1")
 			}
 		}},
@@ -91,18 +97,24 @@ func (p *parser) url(path string, node *yaml.Node, read func(string, *yaml.Node)
 
 func (p *parser) webSocketURL(path string, node *yaml.Node) chains.Secret {
 	text, ok := p.text(path, node)
-	if ok && !regexp.MustCompile(`^wss?://.`).MatchString(text) {
+	switch {
+	case !ok:
+	case !regexp.MustCompile(`^wss?://.`).MatchString(text):
 		p.report(path, node, "not a URL that begins with ws:// or wss://")
+	default:
+		if _, err := rpc.ParseURL("http" + strings.TrimPrefix(text, "ws")); err != nil {
+			p.report(path, node, "%v", err)
+		}
 	}
 	return chains.NewSecret(text)
 }
 
 // checkNames reports networks of one name.
-func (p *parser) checkNames(root *yaml.Node) {
+func (p *parser) checkNames() {
 	seen := make(map[string]int)
 	for i, n := range p.networks {
 		if first, ok := seen[n.Name]; ok && n.Name != "" {
-			p.report(fmt.Sprintf("networks[%d].name", i), root, "networks[%d] is called %q already", first, n.Name)
+			p.report(fmt.Sprintf("networks[%d].name", i), p.names[i], "networks[%d] is called %q already", first, n.Name)
 			continue
 		}
 		seen[n.Name] = i
@@ -122,7 +134,7 @@ func (p *parser) checkParents() {
 		switch {
 		case n.Parent == "":
 		case parent < 0:
-			p.report(path, node, "there is no network %q in this file", n.Parent)
+			p.report(path, node, "there is no network %s in this file", quote(n.Parent))
 		case n.Parent == n.Name:
 			p.report(path, node, "a network can't settle on itself")
 		case p.networks[parent].Layer != 1:

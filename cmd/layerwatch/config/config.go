@@ -69,7 +69,11 @@ func (l *Loader) Parse(data []byte, folder string) ([]chains.Network, []string) 
 	if err := documents.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
 		return nil, []string{"not YAML: " + syntaxError(err)}
 	}
-	if err := documents.Decode(&more); !errors.Is(err, io.EOF) {
+	switch err := documents.Decode(&more); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, []string{"not YAML: " + syntaxError(err)}
+	default:
 		return nil, []string{"there is more than one YAML document: only one can be used"}
 	}
 	d := &decoder{environment: l.Environment, folder: folder}
@@ -85,11 +89,11 @@ func (l *Loader) Parse(data []byte, folder string) ([]chains.Network, []string) 
 	return p.networks, nil
 }
 
-var quoted = regexp.MustCompile(`'[^']*'`)
+var quoted = regexp.MustCompile(`anchor '[^']*'`)
 
 // syntaxError gives what the library says of a line, but for the text that it quotes.
 func syntaxError(err error) string {
-	return quoted.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "…")
+	return quoted.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "anchor …")
 }
 
 // parser builds networks out of what the decoder reads.
@@ -99,10 +103,12 @@ type parser struct {
 	networks []chains.Network
 	// ownParents are the paths of the parents that the file itself gives.
 	ownParents map[int]*yaml.Node
+	names      map[int]*yaml.Node
 }
 
 func (p *parser) root(node *yaml.Node) {
 	p.ownParents = make(map[int]*yaml.Node)
+	p.names = make(map[int]*yaml.Node)
 	p.mapping("", node, fields{
 		{"networks", func(path string, node *yaml.Node) {
 			p.sequence(path, node, p.network)
@@ -111,7 +117,7 @@ func (p *parser) root(node *yaml.Node) {
 			}
 		}},
 	}, "networks")
-	p.checkNames(node)
+	p.checkNames()
 	p.checkParents()
 }
 
@@ -128,11 +134,11 @@ func (p *parser) network(path string, node *yaml.Node) {
 	text := func(into *string) func(string, *yaml.Node) {
 		return func(path string, node *yaml.Node) { *into, _ = p.text(path, node) }
 	}
-	before := len(p.problems)
+	p.names[index] = nameNode
 	p.mapping(path, node, fields{
 		{"name", func(string, *yaml.Node) {}},
 		{"family", text(&n.Family)},
-		{"layer", func(path string, node *yaml.Node) { n.Layer = p.integer(path, node) }},
+		{"layer", func(path string, node *yaml.Node) { n.Layer, _ = p.integer(path, node) }},
 		{"parent", func(path string, node *yaml.Node) {
 			n.Parent, _ = p.text(path, node)
 			p.ownParents[index] = node
@@ -146,21 +152,21 @@ func (p *parser) network(path string, node *yaml.Node) {
 		{"backfill", p.duration(&n.Backfill)},
 		{"endpoints", func(path string, node *yaml.Node) { n.Endpoints = p.endpoints(path, node) }},
 	}, "name")
-	if inCatalogue && n.ChainID != known.ChainID {
+	if inCatalogue && !p.wrong(path+".chain_id") && n.ChainID != known.ChainID {
 		p.report(path+".chain_id", given["chain_id"], "%s has chain id %s: give another network another name", n.Name, known.ChainID)
 	}
-	if n.Layer == 0 {
+	if n.Layer == 0 && (given["layer"] == nil || p.wrong(path+".layer")) {
 		n.Layer = 1
 		if n.Parent != "" {
 			n.Layer = 2
 		}
 	}
-	p.networks = append(p.networks, p.complete(path, node, given, n, known, len(p.problems) > before))
+	p.networks = append(p.networks, p.complete(path, node, given, n, known))
 }
 
 // complete fills in what the file leaves out, and reports what is then still wrong. Where fields could not be read at
 // all, nothing more is said of what is missing.
-func (p *parser) complete(path string, node *yaml.Node, given map[string]*yaml.Node, n, known chains.Network, broken bool) chains.Network {
+func (p *parser) complete(path string, node *yaml.Node, given map[string]*yaml.Node, n, known chains.Network) chains.Network {
 	if given["stale_after"] == nil && (given["block_interval"] != nil || given["poll_interval"] != nil) {
 		n.StaleAfter = 0 // The catalogue's was derived from the catalogue's timing.
 	}
@@ -169,17 +175,17 @@ func (p *parser) complete(path string, node *yaml.Node, given map[string]*yaml.N
 	}
 	n.Endpoints = chains.NameEndpoints(n.Endpoints)
 	n = n.Complete()
-	if broken {
-		return n
+	if n.Name == "" {
+		return n // It could be any.
 	}
 	p.fieldErrors(path, node, given, n.Validate())
-	if n.Family == "" {
+	if n.Family == "" || p.wrong(path+".family") {
 		return n
 	}
 	family, ok := chains.FamilyNamed(p.families, n.Family)
 	switch {
 	case !ok:
-		p.report(path+".family", given["family"], "there is no family %q; there are: %s", n.Family, p.familyNames())
+		p.report(path+".family", given["family"], "there is no family %s; there are: %s", quote(n.Family), p.familyNames())
 	case family.Validate != nil:
 		p.fieldErrors(path, node, given, family.Validate(n))
 	}
@@ -197,6 +203,9 @@ func (p *parser) fieldErrors(path string, node *yaml.Node, given map[string]*yam
 	}
 	var field *chains.FieldError
 	if errors.As(err, &field) {
+		if p.wrong(path + "." + field.Field) {
+			return
+		}
 		at := given[field.Field]
 		if at == nil {
 			at = node

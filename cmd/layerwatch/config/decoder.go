@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +21,8 @@ type decoder struct {
 	environment func(string) (string, bool)
 	folder      string
 	problems    []string
+	// failed are the paths at which there is a problem.
+	failed []string
 }
 
 // fields are the keys of a mapping and how each is read.
@@ -36,6 +40,14 @@ func (d *decoder) report(path string, node *yaml.Node, format string, args ...an
 		problem += fmt.Sprintf(" (line %d)", node.Line)
 	}
 	d.problems = append(d.problems, problem)
+	d.failed = append(d.failed, path)
+}
+
+// wrong tells whether there is a problem at a path or below.
+func (d *decoder) wrong(path string) bool {
+	return slices.ContainsFunc(d.failed, func(at string) bool {
+		return at == path || strings.HasPrefix(at, path+".") || strings.HasPrefix(at, path+"[")
+	})
 }
 
 func join(path, key string) string { return strings.TrimPrefix(path+"."+key, ".") }
@@ -93,7 +105,20 @@ func (f fields) keys() string {
 	return strings.Join(keys, ", ")
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+// Keys are shorter than the keys of providers, and have no digits.
+var (
+	plain         = regexp.MustCompile(`^[A-Za-z_-]{1,24}$`)
+	plainVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+	plainValue    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,24}$`)
+)
+
+// quote gives a value in quotes if it can't be a secret.
+func quote(value string) string {
+	if plainValue.MatchString(value) {
+		return strconv.Quote(value)
+	}
+	return "…"
+}
 
 // clip gives a key or a variable's name if it looks like one: anything else could be a secret in the wrong place.
 func clip(name string) string {
@@ -121,12 +146,19 @@ func (d *decoder) text(path string, node *yaml.Node) (string, bool) {
 		d.report(path, node, "must be a single value")
 		return "", false
 	}
+	if node.Tag == "!!null" {
+		d.report(path, node, "is empty")
+		return "", false
+	}
 	ok := true
 	text := variable.ReplaceAllStringFunc(node.Value, func(reference string) string {
 		name := strings.TrimSuffix(strings.TrimPrefix(reference, "${"), "}")
 		value, set := d.environment(name)
 		if !set {
-			d.report(path, node, "the environment variable %s is not set", clip(name))
+			if !plainVariable.MatchString(name) {
+				name = "…"
+			}
+			d.report(path, node, "the environment variable %s is not set", name)
 			ok = false
 		}
 		return value
@@ -149,7 +181,11 @@ func (d *decoder) file(path string, node *yaml.Node) (string, bool) {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		d.report(path, node, "%v", err)
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err // Without the path: it could be a URL.
+		}
+		d.report(path, node, "can't be read: %v", err)
 		return "", false
 	}
 	text := strings.TrimSpace(string(data))
@@ -177,16 +213,17 @@ func (d *decoder) duration(into *time.Duration) func(path string, node *yaml.Nod
 	}
 }
 
-func (d *decoder) integer(path string, node *yaml.Node) int {
+func (d *decoder) integer(path string, node *yaml.Node) (int, bool) {
 	text, ok := d.text(path, node)
 	if !ok {
-		return 0
+		return 0, false
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil {
 		d.report(path, node, "must be a whole number")
+		return 0, false
 	}
-	return value
+	return value, true
 }
 
 func (d *decoder) number(path string, node *yaml.Node) float64 {
@@ -195,16 +232,20 @@ func (d *decoder) number(path string, node *yaml.Node) float64 {
 		return 0
 	}
 	value, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(value > 0) || value > 1e6 {
+	switch {
+	case err != nil || !(value > 0):
 		d.report(path, node, "must be a number greater than 0")
+		return 0
+	case value > 1e6:
+		d.report(path, node, "must be at most 1000000")
 		return 0
 	}
 	return value
 }
 
 func (d *decoder) boolean(path string, node *yaml.Node) bool {
-	text, _ := d.text(path, node)
-	if text != "true" && text != "false" {
+	text, ok := d.text(path, node)
+	if ok && text != "true" && text != "false" {
 		d.report(path, node, "must be true or false")
 	}
 	return text == "true"
