@@ -94,8 +94,12 @@ func follow(t *Tracker, l *ledger, reader chains.Reader, leave func() bool) erro
 // settle follows until nothing is left to do.
 func settle(t testing.TB, tracker *Tracker, l *ledger, s *simulation) {
 	t.Helper()
-	for range 20 {
-		if err := follow(tracker, l, rangedView{s.frozen(0)}, nil); err != nil {
+	for n := range 20 {
+		var reader chains.Reader = rangedView{s.frozen(0)}
+		if n%2 == 1 || s.made%2 == 1 {
+			reader = s.frozen(0) // One block at a time.
+		}
+		if err := follow(tracker, l, reader, nil); err != nil {
 			t.Fatalf("follow the chain as it is: %v", err)
 		}
 		if tracker.Cursor().Tip().Hash == s.head().Hash {
