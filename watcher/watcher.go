@@ -160,12 +160,13 @@ func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains
 		if err != nil {
 			return fmt.Errorf("follow the chain to block %d: %w", heads.Latest.Number, err)
 		}
-		w.do(step)
-		w.unsaved = true
-		// Not between the reverts of a reorg: a crash there would make its depth unknown.
+		// What was done before this step is saved, but not between the reverts of a reorg: a crash there would make its
+		// depth unknown.
 		if step.Kind == Applied && time.Since(w.saved) > saveEvery {
 			w.save(ctx)
 		}
+		w.do(step)
+		w.unsaved = true
 	}
 	w.publish(heads)
 	return nil
