@@ -4,13 +4,12 @@ package rpc
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
-	geth "github.com/ethereum/go-ethereum/rpc"
 	"golang.org/x/time/rate"
 )
 
@@ -51,41 +50,37 @@ type Call struct {
 	Err error
 }
 
-// Client calls the methods of one endpoint over HTTP.
+// Client calls the methods of one endpoint by JSON-RPC over HTTP. It speaks the protocol itself rather than through
+// go-ethereum's client, which takes "error": null for an error, as all Bitcoin nodes send it, and loses the error that
+// a server gives to a batch as a whole.
 type Client struct {
 	config  Config
-	geth    *geth.Client
+	url     string
 	http    *http.Client
 	limiter *rate.Limiter
 	scrub   func(string) string
 	dials   atomic.Uint64
+	ids     atomic.Uint64
 }
 
-// NewClient makes a client. Over HTTP it does not connect before the first call.
-func NewClient(ctx context.Context, config Config) (*Client, error) {
+// NewClient makes a client. It does not connect before the first call.
+func NewClient(config Config) (*Client, error) {
 	parsed, err := ParseURL(config.URL.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, scrub: scrubber(parsed), limiter: rate.NewLimiter(rate.Inf, 0)}
+	c := &Client{config: config, url: parsed.String(), scrub: scrubber(parsed), limiter: rate.NewLimiter(rate.Inf, 0)}
 	if config.RateLimit > 0 {
 		burst := max(1, int(config.RateLimit))
 		c.limiter = rate.NewLimiter(rate.Limit(config.RateLimit), burst)
 		c.config.Batch = min(c.config.Batch, burst)
 	}
 	c.http = newHTTPClient(&c.dials)
-	c.geth, err = geth.DialOptions(ctx, parsed.String(), geth.WithHTTPClient(c.http))
-	if err != nil {
-		return nil, errors.New("the URL can't be used")
-	}
 	return c, nil
 }
 
 // Close drops the connections.
-func (c *Client) Close() {
-	c.geth.Close()
-	c.http.CloseIdleConnections()
-}
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Batch is how many calls one request may carry.
 func (c *Client) Batch() int { return max(1, c.config.Batch) }
@@ -120,60 +115,58 @@ func (c *Client) request(ctx context.Context, calls []*Call) error {
 			Message: "our own rate_limit leaves no room before the deadline",
 		})
 	}
-	body := &body{}
-	callCtx, cancel := context.WithTimeout(withBody(ctx, body), c.config.Timeout)
+	limited, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-
-	elements := make([]geth.BatchElem, len(calls))
-	for i, call := range calls {
-		elements[i] = geth.BatchElem{Method: call.Method, Args: call.Args, Result: call.Result}
-	}
 	start := time.Now()
-	whole := c.send(callCtx, elements)
+	replies, received, whole := c.exchange(limited, calls)
 	if ctx.Err() != nil {
 		// The caller gave up: that says nothing about the endpoint.
 		return c.giveUp(ctx, calls, ctx.Err())
 	}
-	c.config.Meter.Request(time.Since(start), body.received)
-
+	c.config.Meter.Request(time.Since(start), received)
 	for i, call := range calls {
-		err := whole
-		if err == nil {
-			err = elements[i].Error
+		failure := whole
+		if whole == nil {
+			failure = c.settle(call, replies[i])
 		}
-		if err == nil && call.Check != nil {
-			err = call.Check()
-		}
-		call.Err = c.account(call.Method, err, body)
+		call.Err = c.account(call, failure)
 	}
-	if whole != nil && !isCallError(whole) {
+	if whole != nil {
 		return calls[0].Err
 	}
 	return nil
 }
 
-// send sends a single call as such, and several as a batch.
-func (c *Client) send(ctx context.Context, elements []geth.BatchElem) error {
-	if len(elements) == 1 {
-		return c.geth.CallContext(ctx, elements[0].Result, elements[0].Method, elements[0].Args...)
+// settle puts a reply into its call, or says why that can't be done.
+func (c *Client) settle(call *Call, r reply) *Error {
+	switch {
+	case r.failure != nil:
+		return r.failure
+	case r.result == nil:
+		return badAnswer("the answer has neither result nor error")
 	}
-	return c.geth.BatchCallContext(ctx, elements)
-}
-
-// isCallError tells whether the error of a request is the endpoint's answer to a single call.
-func isCallError(err error) bool {
-	var answer geth.Error
-	return errors.As(err, &answer)
-}
-
-func (c *Client) account(method string, err error, body *body) error {
-	if err == nil {
-		c.config.Meter.Call(method, OutcomeOK)
+	if err := json.Unmarshal(r.result, call.Result); err != nil {
+		return badAnswer(c.scrub(describeDecoding(err)))
+	}
+	if call.Check == nil {
 		return nil
 	}
-	e := c.classify(method, err, body)
-	c.config.Meter.Call(method, e.Outcome)
-	return e
+	if err := call.Check(); err != nil {
+		return badAnswer(c.scrub(err.Error()))
+	}
+	return nil
+}
+
+// account tells the meter what became of a call, and gives the call its own error.
+func (c *Client) account(call *Call, failure *Error) error {
+	if failure == nil {
+		c.config.Meter.Call(call.Method, OutcomeOK)
+		return nil
+	}
+	c.config.Meter.Call(call.Method, failure.Outcome)
+	e := *failure
+	e.Method = call.Method
+	return &e
 }
 
 func (c *Client) giveUp(ctx context.Context, calls []*Call, err error) error {

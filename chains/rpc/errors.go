@@ -1,7 +1,7 @@
 package rpc
 
 import (
-	"context"
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
-
-	geth "github.com/ethereum/go-ethereum/rpc"
 )
 
 // Outcomes of a call. They are the values of a label.
@@ -71,79 +69,61 @@ type badResponseError struct{ message string }
 
 func (e *badResponseError) Error() string { return e.message }
 
-// classify turns an error of go-ethereum's client into ours. The body tells whether the connection broke in it.
-func (c *Client) classify(method string, err error, body *body) *Error {
-	e := &Error{Method: method}
-	var (
-		httpError geth.HTTPError
-		rpcError  geth.Error
-		nonsense  *badResponseError
-		timeout   interface{ Timeout() bool }
-	)
-	switch {
-	case body.tooLarge:
-		e.Outcome, e.Message = OutcomeBadResponse, fmt.Sprintf("the answer is larger than %d bytes", maxAnswer)
-	case errors.As(err, &httpError):
-		c.classifyHTTP(e, httpError)
-	case errors.As(err, &rpcError):
-		e.setRPC(rpcError.ErrorCode(), c.scrub(rpcError.Error()))
-	case errors.As(err, &nonsense):
-		e.Outcome, e.Message = OutcomeBadResponse, nonsense.message
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		e.Outcome, e.Message = OutcomeTimeout, fmt.Sprintf("no answer within %s", c.config.Timeout)
-	case body.broken != nil:
-		e.Outcome, e.Message = OutcomeConnection, "the connection broke in the middle of the answer"
-	case body.started:
-		e.Outcome, e.Message = OutcomeBadResponse, describeDecoding(err)
-	default:
-		e.Outcome, e.Message = OutcomeConnection, describeConnection(err)
+func badAnswer(message string) *Error { return &Error{Outcome: OutcomeBadResponse, Message: message} }
+
+// httpFailure judges an answer with another HTTP status than 2xx. Many servers put a JSON-RPC error into it.
+func (c *Client) httpFailure(status int, body []byte) *Error {
+	e := &Error{Outcome: OutcomeHTTPError, Message: fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))}
+	var a wireAnswer
+	if json.Unmarshal(body, &a) == nil && bytes.HasPrefix(a.Error, []byte("{")) {
+		e = c.rpcFailure(a.Error)
+		e.Message = fmt.Sprintf("HTTP %d: %s", status, e.Message)
+	}
+	// CHAINS.md section 16.2: 429 too many requests, 402 the day's credits are used up.
+	if status == http.StatusTooManyRequests || status == http.StatusPaymentRequired {
+		e.Outcome = OutcomeRateLimited
 	}
 	return e
 }
 
-func (c *Client) classifyHTTP(e *Error, err geth.HTTPError) {
-	var answer struct {
-		Error *struct {
-			Code    int
-			Message string
-		}
+// rpcFailure judges a JSON-RPC error object. The codes and texts of rate limits are from CHAINS.md section 16.2.
+func (c *Client) rpcFailure(object json.RawMessage) *Error {
+	var parsed struct {
+		Code    int
+		Message string
 	}
-	e.Outcome = OutcomeHTTPError
-	e.Message = fmt.Sprintf("HTTP %d %s", err.StatusCode, http.StatusText(err.StatusCode))
-	if json.Unmarshal(err.Body, &answer) == nil && answer.Error != nil {
-		e.setRPC(answer.Error.Code, fmt.Sprintf("HTTP %d: %s", err.StatusCode, c.scrub(answer.Error.Message)))
+	if json.Unmarshal(object, &parsed) != nil {
+		return &Error{Outcome: OutcomeRPCError, Message: "an error without a code"}
 	}
-	// CHAINS.md section 16.2: 429 too many requests, 402 the day's credits are used up.
-	if err.StatusCode == http.StatusTooManyRequests || err.StatusCode == http.StatusPaymentRequired {
+	e := &Error{Outcome: OutcomeRPCError, Code: parsed.Code, Message: fmt.Sprintf("error %d: %s", parsed.Code, c.scrub(parsed.Message))}
+	switch parsed.Code {
+	case http.StatusTooManyRequests, -32005, -32007, -32009, -33000:
 		e.Outcome = OutcomeRateLimited
 	}
-}
-
-// setRPC judges a JSON-RPC error object. The codes and texts of rate limits are from CHAINS.md section 16.2.
-func (e *Error) setRPC(code int, message string) {
-	e.Outcome, e.Code, e.Message = OutcomeRPCError, code, fmt.Sprintf("error %d: %s", code, message)
-	switch code {
-	case 429, -32005, -32007, -32009, -33000:
-		e.Outcome = OutcomeRateLimited
-	}
-	lower := strings.ToLower(message)
-	for _, text := range []string{"too many requests", "rate limit", "request limit reached", "requests limited to", "exceeded the quota", "reached the quota", "code: 1015"} {
+	// Nodes say of gas, too, that a limit is exceeded.
+	lower := strings.ReplaceAll(strings.ToLower(parsed.Message), "gas limit exceeded", "")
+	for _, text := range []string{
+		"too many requests", "rate limit", "limit exceeded", "request limit reached", "requests limited to",
+		"has exceeded", "exceeded the quota", "reached the quota", "code: 1015",
+	} {
 		if strings.Contains(lower, text) {
 			e.Outcome = OutcomeRateLimited
 		}
 	}
+	return e
 }
 
 // describeDecoding says what is wrong with an answer without repeating any of it.
 func describeDecoding(err error) string {
-	var wrongType *json.UnmarshalTypeError
+	var (
+		wrongType *json.UnmarshalTypeError
+		nonsense  *badResponseError
+	)
 	switch {
-	case errors.Is(err, geth.ErrMissingBatchResponse):
-		return "the batch's answer lacks this call"
-	case errors.Is(err, geth.ErrNoResult):
-		return "the answer has neither result nor error"
+	case errors.As(err, &nonsense):
+		return nonsense.message
 	case errors.As(err, &wrongType):
-		return fmt.Sprintf("the answer has a %s where it should not", strings.Fields(wrongType.Value + " value")[0])
+		return "a value in the answer has the wrong type"
 	}
 	return "the answer is not the JSON that it should be"
 }
@@ -160,7 +140,7 @@ func describeConnection(err error) string {
 		return "the host's name can't be resolved"
 	case errors.As(err, &cert):
 		return "the server's TLS certificate is not trusted"
-	case errors.As(err, &head):
+	case errors.As(err, &head), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -35,7 +36,7 @@ type member[R any] struct {
 	up      bool
 	active  bool
 	known   bool // up says something: the endpoint was used before
-	checked bool // was used since the last Check
+	used    bool // Try used it since the last Check
 	problem string
 }
 
@@ -52,6 +53,9 @@ func (p *Pool[R]) Add(name string, reader R, state State) {
 func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) error {
 	var failures []error
 	for _, m := range p.order() {
+		m.mu.Lock()
+		m.used = true
+		m.mu.Unlock()
 		err := p.useOne(ctx, m, use)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -68,19 +72,32 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 
 // Check uses every endpoint that was not used since the last Check, all at a time.
 func (p *Pool[R]) Check(ctx context.Context, check func(context.Context, R) error) {
-	var group sync.WaitGroup
+	var (
+		group    sync.WaitGroup
+		panicked atomic.Pointer[any]
+	)
 	for _, m := range p.members {
 		m.mu.Lock()
-		idle := !m.checked
-		m.checked = false
+		idle := !m.used
+		m.used = false
 		m.mu.Unlock()
-		if idle {
-			group.Go(func() { _ = p.useOne(ctx, m, check) })
-		} else {
+		if !idle {
 			m.tell()
+			continue
 		}
+		group.Go(func() {
+			defer func() {
+				if value := recover(); value != nil {
+					panicked.Store(&value)
+				}
+			}()
+			_ = p.useOne(ctx, m, check)
+		})
 	}
 	group.Wait()
+	if value := panicked.Load(); value != nil {
+		panic(*value) // In the caller's goroutine, who can recover.
+	}
 }
 
 // Members tells the name and state of each endpoint.
@@ -140,7 +157,7 @@ func (p *Pool[R]) useOne(ctx context.Context, m *member[R], use func(context.Con
 func (p *Pool[R]) settle(m *member[R], err error) {
 	m.mu.Lock()
 	wasUp, wasKnown := m.up, m.known
-	m.up, m.known, m.checked, m.problem = err == nil, true, true, ""
+	m.up, m.known, m.problem = err == nil, true, ""
 	if err != nil {
 		m.problem = err.Error()
 	}
@@ -174,9 +191,8 @@ func (p *Pool[R]) activate(active *member[R]) {
 
 func (m *member[R]) tell() {
 	m.mu.Lock()
-	up, active, known := m.up, m.active, m.known
-	m.mu.Unlock()
-	if known {
-		m.state(up, active)
+	defer m.mu.Unlock() // Held, so that news is told in the order in which it happened.
+	if m.known {
+		m.state(m.up, m.active)
 	}
 }

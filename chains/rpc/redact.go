@@ -1,11 +1,15 @@
 package rpc
 
 import (
+	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // ParseURL reads an endpoint's URL. Its errors do not repeat the URL.
@@ -29,34 +33,26 @@ const (
 )
 
 // scrubber makes a function that makes a server's own words fit to be shown: no part of the endpoint's URL that could
-// be a key stays in them, nor control characters, nor more than maxMessage bytes.
+// be a key stays in them, in whatever encoding servers echo it, nor control characters, nor more than maxMessage bytes.
 func scrubber(u *url.URL) func(string) string {
-	secrets := []string{u.String(), u.Host, u.Hostname(), u.RequestURI(), u.Path, u.EscapedPath(), u.RawQuery, u.Fragment}
-	secrets = append(secrets, strings.Split(u.Path, "/")...)
-	secrets = append(secrets, strings.Split(u.EscapedPath(), "/")...)
-	for _, values := range u.Query() {
-		secrets = append(secrets, values...)
+	var forms []string
+	for _, secret := range secretParts(u) {
+		if len(secret) >= minSecret {
+			forms = append(forms, encodings(secret)...)
+		}
 	}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		basic := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
-		secrets = append(secrets, u.User.String(), u.User.Username(), password, basic)
-	}
-	labels := strings.Split(u.Hostname(), ".")
-	secrets = append(secrets, labels[:max(0, len(labels)-2)]...)
-
-	secrets = slices.DeleteFunc(secrets, func(s string) bool { return len(s) < minSecret })
 	// The longest first, so that no rest of a longer secret is left over.
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(secrets))
-	for _, s := range slices.Compact(secrets) {
-		pairs = append(pairs, s, "…")
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	forms = slices.Compact(forms)
+	for i := range forms {
+		forms[i] = regexp.QuoteMeta(forms[i])
 	}
-	replacer := strings.NewReplacer(pairs...)
+	// Proxies change the case of hosts.
+	secret := regexp.MustCompile("(?i)" + strings.Join(forms, "|"))
 	return func(text string) string {
-		text = replacer.Replace(strings.ToValidUTF8(text, "?"))
+		text = secret.ReplaceAllLiteralString(strings.ToValidUTF8(text, "?"), "…")
 		text = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f {
+			if unicode.IsControl(r) {
 				return ' '
 			}
 			return r
@@ -65,5 +61,35 @@ func scrubber(u *url.URL) func(string) string {
 			text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 		}
 		return text
+	}
+}
+
+// secretParts takes a URL apart: each part could be a key, or hold one.
+func secretParts(u *url.URL) []string {
+	parts := []string{u.String(), u.Host, u.Hostname(), u.RequestURI(), u.Path, u.EscapedPath(), u.RawQuery, u.Fragment, u.EscapedFragment()}
+	parts = append(parts, strings.Split(u.Path, "/")...)
+	for _, part := range strings.Split(u.EscapedPath(), "/") {
+		unescaped, _ := url.PathUnescape(part)
+		parts = append(parts, part, unescaped)
+	}
+	for _, part := range strings.FieldsFunc(u.RawQuery, func(r rune) bool { return strings.ContainsRune("&;=", r) }) {
+		unescaped, _ := url.QueryUnescape(part)
+		parts = append(parts, part, unescaped)
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		parts = append(parts, u.User.String(), u.User.Username(), password, u.User.Username()+":"+password)
+	}
+	labels := strings.Split(u.Hostname(), ".")
+	return append(parts, labels[:max(0, len(labels)-2)]...)
+}
+
+// encodings gives the forms in which a secret can come back: as it is, escaped for URLs and JSON, in base64.
+func encodings(secret string) []string {
+	quoted, _ := json.Marshal(secret) // A string can't fail.
+	data := []byte(secret)
+	return []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`),
+		base64.StdEncoding.EncodeToString(data), base64.RawStdEncoding.EncodeToString(data), base64.RawURLEncoding.EncodeToString(data),
 	}
 }
