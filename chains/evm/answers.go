@@ -70,9 +70,9 @@ type forkConfig struct {
 }
 
 // blobSchedule puts what the node is configured for on top of what the catalogue knows: a node that was upgraded knows
-// of forks that came after this program.
+// of forks that came after this program. It does not tell the least fee, so that nothing can be put on top of nothing.
 func (c *chainConfig) blobSchedule(known []chains.BlobParameters) []chains.BlobParameters {
-	if c == nil {
+	if c == nil || len(known) == 0 {
 		return known
 	}
 	schedule := append([]chains.BlobParameters(nil), known...)
@@ -82,15 +82,13 @@ func (c *chainConfig) blobSchedule(known []chains.BlobParameters) []chains.BlobP
 		}
 		p := chains.BlobParameters{
 			From: fork.ActivationTime, Target: fork.BlobSchedule.Target, Max: fork.BlobSchedule.Max,
-			UpdateFraction: fork.BlobSchedule.BaseFeeUpdateFraction, MinBaseFee: 1,
+			UpdateFraction: fork.BlobSchedule.BaseFeeUpdateFraction,
 		}
-		if n := len(schedule); n > 0 {
-			last := schedule[n-1]
-			if last.From >= p.From {
-				continue
-			}
-			p.MinBaseFee, p.Reserve = last.MinBaseFee, last.Reserve
+		last := schedule[len(schedule)-1]
+		if last.From >= p.From {
+			continue
 		}
+		p.MinBaseFee, p.Reserve = last.MinBaseFee, last.Reserve
 		schedule = append(schedule, p)
 	}
 	return schedule

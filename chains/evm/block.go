@@ -55,13 +55,15 @@ func (b *block) UnmarshalJSON(data []byte) error {
 		return rpc.BadResponse("block %d has no parent hash", *b.Number)
 	case b.Timestamp == nil || *b.Timestamp > maxTimestamp:
 		return rpc.BadResponse("block %d has no timestamp that can be true", *b.Number)
-	case b.BlobGasUsed != nil && *b.BlobGasUsed > maxGas, b.ExcessBlobGas != nil && *b.ExcessBlobGas > maxGas:
-		return rpc.BadResponse("block %d has more blob gas than there can be", *b.Number)
+	case tooMuch(b.GasUsed), tooMuch(b.GasLimit), tooMuch(b.BlobGasUsed), tooMuch(b.ExcessBlobGas):
+		return rpc.BadResponse("block %d has more gas than there can be", *b.Number)
 	case b.BaseFee != nil && b.BaseFee.ToInt().Sign() < 0:
 		return rpc.BadResponse("block %d has a negative base fee", *b.Number)
 	}
 	return nil
 }
+
+func tooMuch(gas *hexutil.Uint64) bool { return gas != nil && *gas > maxGas }
 
 func (b *block) number() uint64 { return uint64(*b.Number) }
 

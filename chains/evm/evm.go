@@ -21,11 +21,11 @@ type source struct {
 	readers []*Reader
 }
 
-func open(ctx context.Context, network chains.Network, env chains.Environment) (chains.Source, error) {
+func open(_ context.Context, network chains.Network, env chains.Environment) (chains.Source, error) {
 	s := &source{pool: rpc.NewPool[*Reader](env.Log)}
 	for _, endpoint := range network.Endpoints {
 		meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: env.Observe}
-		reader, err := newReader(ctx, network, endpoint, meter)
+		reader, err := newReader(network, endpoint, meter)
 		if err != nil {
 			return nil, fmt.Errorf("open endpoint %s: %w", endpoint.Name, err)
 		}

@@ -19,7 +19,7 @@ const probeBlocks = 100
 
 // probe asks one endpoint, once, everything that a user would want to know before relying on it.
 func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error) {
-	client, err := rpc.NewClient(ctx, rpc.Config{URL: endpoint.URL, Timeout: endpoint.Timeout, Batch: 1, Meter: noMeter{}})
+	client, err := rpc.NewClient(rpc.Config{URL: endpoint.URL, Timeout: endpoint.Timeout, Batch: 1, Meter: noMeter{}})
 	if err != nil {
 		return chains.Report{}, err
 	}

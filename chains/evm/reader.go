@@ -1,8 +1,8 @@
 package evm
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,8 +18,9 @@ const (
 	// historyBlocks is how far back the fee history is asked for, to find a block that had transactions.
 	historyBlocks = 10
 	// identityLasts is how long an endpoint's version and configuration are taken for unchanged while its connection
-	// holds.
-	identityLasts = time.Hour
+	// holds, and reconnectLasts how long after that: at some endpoints every request makes a new connection.
+	identityLasts  = time.Hour
+	reconnectLasts = time.Minute
 )
 
 // Reader is one endpoint's view of one network.
@@ -44,8 +45,8 @@ type identity struct {
 	config          *chainConfig
 }
 
-func newReader(ctx context.Context, network chains.Network, endpoint chains.Endpoint, meter chains.EndpointMeter) (*Reader, error) {
-	client, err := rpc.NewClient(ctx, rpc.Config{
+func newReader(network chains.Network, endpoint chains.Endpoint, meter chains.EndpointMeter) (*Reader, error) {
+	client, err := rpc.NewClient(rpc.Config{
 		URL: endpoint.URL, RateLimit: endpoint.RateLimit,
 		Timeout: endpoint.Timeout, Batch: endpoint.Batch, Meter: meter,
 	})
@@ -167,8 +168,9 @@ func (r *Reader) do(ctx context.Context, calls ...*rpc.Call) error {
 // identify checks the chain id whenever there is a new connection, and asks what answers there.
 func (r *Reader) identify(ctx context.Context) error {
 	connections := r.client.Connections()
-	fresh := time.Since(r.identity.read) < identityLasts
-	if connections > 0 && connections == r.identity.connections && fresh {
+	same := connections > 0 && connections == r.identity.connections
+	age := time.Since(r.identity.read)
+	if same && age < identityLasts {
 		return nil
 	}
 	var (
@@ -178,7 +180,7 @@ func (r *Reader) identify(ctx context.Context) error {
 		genesis *block
 	)
 	calls := []*rpc.Call{{Method: "eth_chainId", Result: &id}}
-	if !fresh {
+	if same || age > reconnectLasts {
 		calls = append(calls,
 			&rpc.Call{Method: "web3_clientVersion", Result: &version},
 			&rpc.Call{Method: "eth_config", Result: &config})
@@ -186,22 +188,27 @@ func (r *Reader) identify(ctx context.Context) error {
 			calls = append(calls, &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{"0x0", false}, Result: &genesis})
 		}
 	}
-	err := r.client.Do(ctx, calls...)
-	if err = errors.Join(err, calls[0].Err); err != nil {
-		return fmt.Errorf("identify the network: %w", calls[0].Err)
+	if err := cmp.Or(r.client.Do(ctx, calls...), calls[0].Err); err != nil {
+		return fmt.Errorf("identify the network: %w", err)
 	}
 	if got := id.ToInt().String(); got != r.network.ChainID {
 		return r.wrongChain(fmt.Sprintf("chain id %s, not %s", got, r.network.ChainID))
+	}
+	if last := calls[len(calls)-1]; last.Result == &genesis && last.Err != nil && !rpc.IsAnswer(last.Err) {
+		return fmt.Errorf("identify the network: %w", last.Err)
 	}
 	if genesis != nil && chains.Hash(genesis.Hash) != r.network.Genesis {
 		return r.wrongChain("the right chain id, but another genesis block")
 	}
 	// The count from before the calls: a connection that was made for them may not be the last.
 	r.identity.connections = max(connections, 1)
-	if !fresh {
+	if len(calls) > 1 {
 		r.identity.read = time.Now()
 		r.identity.client, r.identity.version = splitClientVersion(r.client.Scrub(version))
 		r.identity.config = config
+		if calls[2].Err != nil {
+			r.identity.config = nil
+		}
 	}
 	return nil
 }
@@ -213,7 +220,10 @@ func (r *Reader) check(ctx context.Context) error {
 	}
 	var number hexutil.Uint64
 	call := &rpc.Call{Method: "eth_blockNumber", Result: &number}
-	if err := r.client.Do(ctx, call); err != nil || call.Err != nil {
+	if err := r.do(ctx, call); err != nil {
+		return err
+	}
+	if call.Err != nil {
 		return call.Err
 	}
 	r.meter.Head(uint64(number))
@@ -269,8 +279,7 @@ func (r *Reader) measureBlobs(b *block, history *feeHistory) []chains.Sample {
 		samples = append(samples, blobBaseFeeMetric.Sample(toFloat(current)))
 	}
 	next := history.atBlob(b.number() + 1)
-	// Whether EIP-7918 is in force is known of the catalogue's networks only.
-	if p, ok := blobParametersAt(schedule, now+uint64(r.network.BlockInterval/time.Second)); ok && len(r.network.EVM.Blobs) > 0 {
+	if p, ok := blobParametersAt(schedule, now+uint64(r.network.BlockInterval/time.Second)); ok {
 		next = blobBaseFee(p, nextExcessBlobGas(p, b))
 	}
 	if next != nil {
