@@ -1,0 +1,37 @@
+package config
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/layerwatch/layerwatch/chains/all"
+)
+
+// TestReadmeExample loads the configuration that the README shows.
+func TestReadmeExample(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(readme)
+	if example == nil {
+		t.Fatal("the README shows no configuration")
+	}
+	l := &Loader{Families: all.Families(), Environment: func(string) (string, bool) { return "https://eth.example/key", true }}
+	networks, problems := l.Parse(example[1], t.TempDir())
+	if len(problems) > 0 || len(networks) != 3 {
+		t.Errorf("%d networks, problems:\n%s", len(networks), strings.Join(problems, "\n"))
+	}
+	// Every key that can be given is explained.
+	for _, key := range []string{
+		"name", "family", "chain_id", "block_interval", "layer", "parent", "currency", "slots", "poll_interval", "stale_after", "backfill",
+		"endpoints", "url", "url_file", "rate_limit", "timeout", "batch", "ws_url",
+	} {
+		if !strings.Contains(string(readme), "`"+key+"`") {
+			t.Errorf("the README does not explain %s", key)
+		}
+	}
+}
