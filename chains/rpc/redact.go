@@ -45,7 +45,7 @@ func scrubber(u *url.URL) func(string) string {
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	forms = slices.Compact(forms)
 	for i := range forms {
-		forms[i] = regexp.QuoteMeta(forms[i])
+		forms[i] = regexp.QuoteMeta(strings.ToValidUTF8(forms[i], "?")) // As in the texts below.
 	}
 	// Proxies change the case of hosts.
 	secret := regexp.MustCompile("(?i)" + strings.Join(forms, "|"))
