@@ -34,6 +34,8 @@ type Watcher struct {
 	saved   time.Time
 	unsaved bool
 	failing bool
+	// behindSince is since when the heads are behind what was read already; zero if they are not.
+	behindSince time.Time
 
 	mu     sync.Mutex
 	status chains.NetworkStatus
@@ -153,7 +155,8 @@ func (w *Watcher) read(ctx context.Context) (head chains.Block, err error) {
 }
 
 // follow advances to the heads that a reader told, and publishes them: not before the blocks up to them have shown that
-// the reader is to be believed.
+// the reader is to be believed. Heads behind what was read already are published only when they stay so: behind one URL
+// stand several servers, and the newest block must not go back and forth between them.
 func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains.Heads) error {
 	w.catchUp.begin(w.log, w.tracker.Backlog(heads.Latest.Number), w.network.BackfillBlocks())
 	for step, err := range w.tracker.Advance(ctx, reader, heads.Latest) {
@@ -167,6 +170,16 @@ func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains
 		}
 		w.do(step)
 		w.unsaved = true
+	}
+	if w.tracker.Behind(heads.Latest.Number) {
+		if w.behindSince.IsZero() {
+			w.behindSince = time.Now()
+		}
+		if time.Since(w.behindSince) < w.network.StaleAfter/2 {
+			return nil
+		}
+	} else {
+		w.behindSince = time.Time{}
 	}
 	w.publish(heads)
 	return nil

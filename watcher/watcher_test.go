@@ -195,7 +195,8 @@ func TestStoreThatFails(t *testing.T) {
 	})
 }
 
-// An endpoint that is behind is passed over for one that is not; if it is the only one, it is believed.
+// An endpoint that is behind is passed over for one that is not. If there is no other, the newest block does not go back
+// at once, but it does when the endpoint stays behind.
 func TestEndpointThatIsBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,11 +212,15 @@ func TestEndpointThatIsBehind(t *testing.T) {
 			want    float64
 		}{
 			{[]chains.Reader{behind, ahead}, 50},
+			{[]chains.Reader{behind}, 50},
 			{[]chains.Reader{behind}, 40},
+			{[]chains.Reader{ahead}, 50},
+			{[]chains.Reader{behind, behind}, 50},
 			{[]chains.Reader{behind, behind}, 40},
 		} {
 			w.source = &sources{readers: c.readers}
 			w.poll(t.Context())
+			time.Sleep(w.network.StaleAfter / 2) //nolint:forbidigo // Simulated time.
 			if got := b.lastOf(chains.BlockNumber, "latest"); got != c.want {
 				t.Errorf("%d endpoints: block number %v, want %v", len(c.readers), got, c.want)
 			}

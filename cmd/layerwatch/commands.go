@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -14,13 +17,12 @@ import (
 	"github.com/layerwatch/layerwatch/cmd/layerwatch/config"
 )
 
-// checkConfig loads a configuration and says what it makes of it.
-func checkConfig(out io.Writer, loader *config.Loader, argument, flag string) error {
-	file := argument
-	if file == "" {
-		file = flag
-	}
+// checkConfig loads a configuration and says what it makes of it. With probe, it asks every endpoint, too.
+func checkConfig(out io.Writer, loader *config.Loader, file string, probe bool) error {
 	networks, err := loader.Load(file)
+	if err == nil && probe {
+		err = checkEndpoints(loader.Families, cmp.Or(file, "the built-in configuration"), networks)
+	}
 	if err != nil {
 		return err
 	}
@@ -38,6 +40,35 @@ func checkConfig(out io.Writer, loader *config.Loader, argument, flag string) er
 	}
 	_, err = fmt.Fprintf(out, "%d network%s, no problems\n", len(networks), plural)
 	return err
+}
+
+// checkEndpoints asks all endpoints at a time which network they serve, and reports those that serve another or none.
+func checkEndpoints(families []chains.Family, file string, networks []chains.Network) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var group sync.WaitGroup
+	problems := make([][]string, len(networks))
+	for i, n := range networks {
+		family, _ := chains.FamilyNamed(families, n.Family) // The loader knows no others.
+		problems[i] = make([]string, len(n.Endpoints))
+		for j, endpoint := range n.Endpoints {
+			group.Go(func() {
+				path := fmt.Sprintf("networks[%d].endpoints[%d].url: %s: ", i, j, endpoint.Name)
+				switch report, err := family.Probe(ctx, endpoint); {
+				case err != nil:
+					problems[i][j] = path + err.Error()
+				case report.ChainID != n.ChainID:
+					problems[i][j] = path + fmt.Sprintf("serves chain id %s, not %s", report.ChainID, n.ChainID)
+				}
+			})
+		}
+	}
+	group.Wait()
+	lines := slices.DeleteFunc(slices.Concat(problems...), func(line string) bool { return line == "" })
+	if len(lines) > 0 {
+		return &config.ProblemsError{File: file, Lines: lines}
+	}
+	return nil
 }
 
 // printNetworks prints the catalogue.

@@ -43,19 +43,15 @@ func TestCheckConfig(t *testing.T) {
 	t.Parallel()
 	one, two := file(t, oneNetwork), file(t, twoNetworks)
 	for _, c := range []struct {
-		name, argument, flag string
-		want                 []string
+		name, file string
+		want       []string
 	}{
-		{"argument", two, "", []string{
+		{"two", two, []string{
 			"base: layer 2, family evm, a block every 200ms, endpoints base.org, publicnode.com, drpc.org, tenderly.co",
 			"devnet: layer 1, family evm, a block every 1.5s, endpoints mine, example.com",
 			"2 networks, no problems",
 		}},
-		{"flag", "", one, []string{
-			"gnosis: layer 1, family evm, a block every 5s, endpoints gnosischain.com, publicnode.com, drpc.org",
-			"1 network, no problems",
-		}},
-		{"argument before flag", one, two, []string{
+		{"one", one, []string{
 			"gnosis: layer 1, family evm, a block every 5s, endpoints gnosischain.com, publicnode.com, drpc.org",
 			"1 network, no problems",
 		}},
@@ -63,7 +59,7 @@ func TestCheckConfig(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if err := checkConfig(&out, loader(), c.argument, c.flag); err != nil {
+			if err := checkConfig(&out, loader(), c.file, false); err != nil {
 				t.Fatal(err)
 			}
 			if got := lines(out.String()); !slices.Equal(got, c.want) {
@@ -77,7 +73,7 @@ func TestCheckConfig(t *testing.T) {
 func TestCheckBuiltin(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := checkConfig(&out, loader(), "", ""); err != nil {
+	if err := checkConfig(&out, loader(), "", false); err != nil {
 		t.Fatal(err)
 	}
 	if got := lines(out.String()); len(got) != 6 || got[5] != "5 networks, no problems" {
@@ -89,7 +85,7 @@ func TestCheckConfigProblems(t *testing.T) {
 	t.Parallel()
 	bad := file(t, badNetwork)
 	var out bytes.Buffer
-	err := checkConfig(&out, loader(), bad, file(t, oneNetwork))
+	err := checkConfig(&out, loader(), bad, false)
 	var problems *config.ProblemsError
 	if !errors.As(err, &problems) {
 		t.Fatalf("error %v", err)
@@ -102,8 +98,35 @@ func TestCheckConfigProblems(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("output in spite of the problems: %s", out.String())
 	}
-	if err := checkConfig(&out, loader(), filepath.Join(t.TempDir(), "missing"), ""); !errors.Is(err, os.ErrNotExist) {
+	if err := checkConfig(&out, loader(), filepath.Join(t.TempDir(), "missing"), false); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+// TestCheckConfigProbe asks endpoints: what serves another network, or nothing, is a problem with its path.
+func TestCheckConfigProbe(t *testing.T) {
+	t.Parallel()
+	right, dead := httptest.NewServer(node{"eth_chainId": `"0x1"`}), httptest.NewServer(nil)
+	defer right.Close()
+	dead.Close()
+	good := fmt.Sprintf("networks: [{name: ethereum, endpoints: [{name: a, url: %q}]}]", right.URL+"/CANARY")
+	var out bytes.Buffer
+	if err := checkConfig(&out, loader(), file(t, good), true); err != nil {
+		t.Errorf("a good file: %v", err)
+	}
+	bad := fmt.Sprintf("networks: [{name: ethereum, endpoints: [{name: a, url: %[1]q}, {name: b, url: %[2]q}]}, {name: gnosis, endpoints: [{name: c, url: %[1]q}]}]",
+		right.URL+"/CANARY", dead.URL+"/CANARY")
+	err := checkConfig(&out, loader(), file(t, bad), true)
+	var problems *config.ProblemsError
+	if !errors.As(err, &problems) {
+		t.Fatalf("error %v", err)
+	}
+	want := []string{
+		"networks[0].endpoints[1].url: b: call eth_chainId: connection refused",
+		"networks[1].endpoints[0].url: c: serves chain id 1, not 100",
+	}
+	if !slices.Equal(problems.Lines, want) {
+		t.Errorf("problems:\n%s\nwant:\n%s", strings.Join(problems.Lines, "\n"), strings.Join(want, "\n"))
 	}
 }
 

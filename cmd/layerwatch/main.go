@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ func main() {
 	daemon := app.Command("run", "Watch, until stopped. This is what happens without a command.").Default()
 	check := app.Command("check-config", "Load the configuration and tell everything that is wrong with it.")
 	checked := check.Arg("file", "The file, instead of --config.file.").String()
+	asked := check.Flag("probe", "Also ask every endpoint which network it serves.").Bool()
 	networks := app.Command("networks", "Print the catalogue of networks that are built in.")
 	probe := app.Command("probe", "Ask one endpoint what it is, what it supports and how it does.")
 	url := probe.Arg("URL", "The endpoint.").Required().String()
@@ -46,7 +48,7 @@ func main() {
 	case daemon.FullCommand():
 		err = run(o)
 	case check.FullCommand():
-		err = checkConfig(os.Stdout, o.loader(), *checked, o.file)
+		err = checkConfig(os.Stdout, o.loader(), cmp.Or(*checked, o.file), *asked)
 	case networks.FullCommand():
 		err = printNetworks(os.Stdout)
 	case probe.FullCommand():
