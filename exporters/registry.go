@@ -6,13 +6,13 @@ package exporters
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/layerwatch/layerwatch/chains"
 )
@@ -32,8 +32,7 @@ type Registry struct {
 // declared is a metric as Prometheus knows it.
 type declared struct {
 	*chains.Metric
-	desc       *prometheus.Desc
-	histograms *prometheus.HistogramVec
+	desc *prometheus.Desc
 }
 
 // network holds the series of one network. Its lock makes an observation visible as a whole or not at all.
@@ -54,7 +53,7 @@ func NewRegistry(metrics []*chains.Metric) (*Registry, error) {
 			return nil, fmt.Errorf("declare metric %s: there are two of that name", m.Name)
 		}
 		names[m.Name] = true
-		r.metrics[m] = declare(m)
+		r.metrics[m] = &declared{m, prometheus.NewDesc(prometheus.BuildFQName(Namespace, "", m.Name), m.Help, labels(m), nil)}
 	}
 	return r, nil
 }
@@ -68,26 +67,8 @@ func labels(m *chains.Metric) []string {
 	return all
 }
 
-// nativeFactor is the growth from one bucket of a native histogram to the next; nativeBuckets bounds their number.
-const (
-	nativeFactor  = 1.1
-	nativeBuckets = 160
-)
-
-func declare(m *chains.Metric) *declared {
-	d := &declared{Metric: m}
-	if m.Kind == chains.Histogram {
-		d.histograms = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: Namespace, Name: m.Name, Help: m.Help, Buckets: m.Buckets,
-			NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets,
-		}, labels(m))
-	} else {
-		d.desc = prometheus.NewDesc(prometheus.BuildFQName(Namespace, "", m.Name), m.Help, labels(m), nil)
-	}
-	return d
-}
-
-// Watch implements watcher.Recorder. The counters of a network that was known before go on; what described it does not.
+// Watch implements watcher.Recorder. The counters of a network that was known before go on; what
+// described it, and what was told of endpoints that it no longer has, does not.
 func (r *Registry) Watch(n chains.Network) {
 	r.mu.Lock()
 	net, ok := r.networks[n.Name]
@@ -100,11 +81,10 @@ func (r *Registry) Watch(n chains.Network) {
 	net.mu.Lock()
 	defer net.mu.Unlock()
 	net.staleAfter = n.StaleAfter
-	for key, s := range net.series {
-		if s.metric.Metric == chains.NetworkInfo {
-			delete(net.series, key)
-		}
-	}
+	maps.DeleteFunc(net.series, func(_ string, s *series) bool {
+		endpoint, ofEndpoint := s.label("endpoint")
+		return s.metric.Metric == chains.NetworkInfo || ofEndpoint && !hasEndpoint(n, endpoint)
+	})
 	now := time.Now()
 	r.add(net, now, chains.InfoSample(n))
 	r.add(net, now, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
@@ -112,6 +92,10 @@ func (r *Registry) Watch(n chains.Network) {
 		r.add(net, now, chains.NetworkUp.Sample(0))
 		r.startCounters(net, now, n.Slots)
 	}
+}
+
+func hasEndpoint(n chains.Network, name string) bool {
+	return slices.ContainsFunc(n.Endpoints, func(e chains.Endpoint) bool { return e.Name == name })
 }
 
 // startCounters lets the counters without labels begin at zero: the first event is then an increase that
@@ -129,11 +113,6 @@ func (r *Registry) Forget(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.networks, name)
-	for _, d := range r.metrics {
-		if d.histograms != nil {
-			d.histograms.DeletePartialMatch(prometheus.Labels{"network": name})
-		}
-	}
 }
 
 // Observe implements watcher.Recorder.
@@ -173,11 +152,7 @@ func (r *Registry) add(net *network, at time.Time, sample chains.Sample) {
 // Describe implements prometheus.Collector.
 func (r *Registry) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range r.metrics {
-		if d.histograms != nil {
-			d.histograms.Describe(descs)
-		} else {
-			descs <- d.desc
-		}
+		descs <- d.desc
 	}
 }
 
@@ -204,35 +179,4 @@ func (net *network) snapshot(now time.Time) []prometheus.Metric {
 		out = s.appendTo(out, now, net)
 	}
 	return out
-}
-
-// value is one sample at the moment of a scrape.
-type value struct {
-	desc   *prometheus.Desc
-	kind   chains.Kind
-	labels []*dto.LabelPair
-	value  float64
-}
-
-// Desc implements prometheus.Metric.
-func (v *value) Desc() *prometheus.Desc { return v.desc }
-
-// Write implements prometheus.Metric.
-func (v *value) Write(out *dto.Metric) error {
-	out.Label = v.labels
-	if v.kind == chains.Counter {
-		out.Counter = &dto.Counter{Value: &v.value}
-	} else {
-		out.Gauge = &dto.Gauge{Value: &v.value}
-	}
-	return nil
-}
-
-func labelPairs(names, values []string) []*dto.LabelPair {
-	pairs := make([]*dto.LabelPair, len(names))
-	for i := range names {
-		pairs[i] = &dto.LabelPair{Name: &names[i], Value: &values[i]}
-	}
-	slices.SortFunc(pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
-	return pairs
 }

@@ -2,6 +2,7 @@ package exporters
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,21 +22,37 @@ type series struct {
 	windows   []*window            // of a RecentMax
 }
 
+// nativeFactor is the growth from one bucket of a native histogram to the next; nativeBuckets bounds their number.
+const (
+	nativeFactor  = 1.1
+	nativeBuckets = 160
+)
+
 func newSeries(d *declared, networkName string, values []string) *series {
 	all := append([]string{networkName}, values...)
-	s := &series{metric: d}
+	s := &series{metric: d, labels: labelPairs(append([]string{"network"}, d.Labels...), all)}
 	switch d.Kind {
 	case chains.Histogram:
-		// The vector was made with these labels, and it makes nothing else than histograms.
-		s.histogram, _ = d.histograms.WithLabelValues(all...).(prometheus.Histogram)
+		s.histogram = prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: d.Name, Buckets: d.Buckets, NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets,
+		})
 	case chains.RecentMax:
 		for name, length := range chains.RecentWindows() {
 			s.windows = append(s.windows, &window{length: length, labels: labelPairs(labels(d.Metric), append(slices.Clone(all), name))})
 		}
-	default:
-		s.labels = labelPairs(labels(d.Metric), all)
+	case chains.Counter, chains.Gauge:
 	}
 	return s
+}
+
+// label gives the value of a label, if the series has it.
+func (s *series) label(name string) (string, bool) {
+	for _, pair := range s.labels {
+		if pair.GetName() == name {
+			return pair.GetValue(), true
+		}
+	}
+	return "", false
 }
 
 // add adds a sample that was true at a time and arrives now.
@@ -60,34 +77,68 @@ func (s *series) add(value float64, at, now time.Time) {
 
 // appendTo appends what the series exposes now: nothing if it has grown stale.
 func (s *series) appendTo(out []prometheus.Metric, now time.Time, net *network) []prometheus.Metric {
-	m := s.metric
-	exposed := s.value
-	switch m.Kind {
+	desc := s.metric.desc
+	switch s.metric.Kind {
+	case chains.Counter:
+		value := s.value
+		return append(out, &snapshot{desc: desc, labels: s.labels, counter: &dto.Counter{Value: &value}})
 	case chains.Histogram:
-		return append(out, s.histogram)
+		var state dto.Metric
+		if err := s.histogram.Write(&state); err != nil {
+			return append(out, prometheus.NewInvalidMetric(desc, err))
+		}
+		return append(out, &snapshot{desc: desc, labels: s.labels, histogram: state.GetHistogram()})
 	case chains.RecentMax:
 		if now.Sub(net.read) > net.staleAfter {
 			return out // What came since is not known, so neither is the maximum.
 		}
 		for _, w := range s.windows {
 			if highest, ok := w.max(now); ok {
-				out = append(out, &value{m.desc, m.Kind, w.labels, highest})
+				out = append(out, &snapshot{desc: desc, labels: w.labels, gauge: &dto.Gauge{Value: &highest}})
 			}
 		}
 		return out
 	case chains.Gauge:
-		if now.Sub(s.refreshed) > net.staleAfter {
-			switch m.Stale {
-			case chains.Vanishes:
-				return out
-			case chains.FallsToZero:
-				exposed = 0
-			case chains.Remains:
-			}
-		}
-	case chains.Counter:
 	}
-	return append(out, &value{m.desc, m.Kind, s.labels, exposed})
+	exposed := s.value
+	if now.Sub(s.refreshed) > net.staleAfter {
+		switch s.metric.Stale {
+		case chains.Vanishes:
+			return out
+		case chains.FallsToZero:
+			exposed = 0
+		case chains.Remains:
+		}
+	}
+	return append(out, &snapshot{desc: desc, labels: s.labels, gauge: &dto.Gauge{Value: &exposed}})
+}
+
+// snapshot is a series at the moment of a scrape, so that all series of a network are of the same moment.
+type snapshot struct {
+	desc      *prometheus.Desc
+	labels    []*dto.LabelPair
+	counter   *dto.Counter
+	gauge     *dto.Gauge
+	histogram *dto.Histogram
+}
+
+// Desc implements prometheus.Metric.
+func (s *snapshot) Desc() *prometheus.Desc { return s.desc }
+
+// Write implements prometheus.Metric.
+func (s *snapshot) Write(out *dto.Metric) error {
+	out.Label, out.Counter, out.Gauge, out.Histogram = s.labels, s.counter, s.gauge, s.histogram
+	return nil
+}
+
+// labelPairs puts labels into the order of the exposition.
+func labelPairs(names, values []string) []*dto.LabelPair {
+	pairs := make([]*dto.LabelPair, len(names))
+	for i := range names {
+		pairs[i] = &dto.LabelPair{Name: &names[i], Value: &values[i]}
+	}
+	slices.SortFunc(pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return pairs
 }
 
 // window keeps the samples that can still be the highest of the last while: each is higher than all that came after.

@@ -82,6 +82,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true,
+		ErrorHandling:     promhttp.ContinueOnError, // A series that can't be exposed costs no other.
 		ErrorLog:          zap.NewStdLog(s.Log),
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
