@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -14,14 +13,8 @@ import (
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
-const (
-	// historyBlocks is how far back the fee history is asked for, to find a block that had transactions.
-	historyBlocks = 10
-	// identityLasts is how long an endpoint's version and configuration are taken for unchanged while its connection
-	// holds, and reconnectLasts how long after that: at some endpoints every request makes a new connection.
-	identityLasts  = time.Hour
-	reconnectLasts = time.Minute
-)
+// historyBlocks is how far back the fee history is asked for, to find a block that had transactions.
+const historyBlocks = 10
 
 // Reader is one endpoint's view of one network.
 type Reader struct {
@@ -32,17 +25,6 @@ type Reader struct {
 	identity identity
 	// turn rotates the tags where they do not fit into one batch.
 	turn int
-}
-
-// identity is what is known of the endpoint beyond its blocks.
-type identity struct {
-	// connections is the count of connections when the chain id was last checked: with another connection, another
-	// server may be behind the URL.
-	connections uint64
-	// read is when the rest was asked.
-	read            time.Time
-	client, version string
-	config          *chainConfig
 }
 
 func newReader(network chains.Network, endpoint chains.Endpoint, meter chains.EndpointMeter) (*Reader, error) {
@@ -165,54 +147,6 @@ func (r *Reader) do(ctx context.Context, calls ...*rpc.Call) error {
 	return r.identify(ctx)
 }
 
-// identify checks the chain id whenever there is a new connection, and asks what answers there.
-func (r *Reader) identify(ctx context.Context) error {
-	connections := r.client.Connections()
-	same := connections > 0 && connections == r.identity.connections
-	age := time.Since(r.identity.read)
-	if same && age < identityLasts {
-		return nil
-	}
-	var (
-		id      hexutil.Big
-		version string
-		config  *chainConfig
-		genesis *block
-	)
-	calls := []*rpc.Call{{Method: "eth_chainId", Result: &id}}
-	if same || age > reconnectLasts {
-		calls = append(calls,
-			&rpc.Call{Method: "web3_clientVersion", Result: &version},
-			&rpc.Call{Method: "eth_config", Result: &config})
-		if !r.network.Genesis.IsZero() {
-			calls = append(calls, &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{"0x0", false}, Result: &genesis})
-		}
-	}
-	if err := cmp.Or(r.client.Do(ctx, calls...), calls[0].Err); err != nil {
-		return fmt.Errorf("identify the network: %w", err)
-	}
-	if got := id.ToInt().String(); got != r.network.ChainID {
-		return r.wrongChain(fmt.Sprintf("chain id %s, not %s", got, r.network.ChainID))
-	}
-	if last := calls[len(calls)-1]; last.Result == &genesis && last.Err != nil && !rpc.IsAnswer(last.Err) {
-		return fmt.Errorf("identify the network: %w", last.Err)
-	}
-	if genesis != nil && chains.Hash(genesis.Hash) != r.network.Genesis {
-		return r.wrongChain("the right chain id, but another genesis block")
-	}
-	// The count from before the calls: a connection that was made for them may not be the last.
-	r.identity.connections = max(connections, 1)
-	if len(calls) > 1 {
-		r.identity.read = time.Now()
-		r.identity.client, r.identity.version = splitClientVersion(r.client.Scrub(version))
-		r.identity.config = config
-		if calls[2].Err != nil {
-			r.identity.config = nil
-		}
-	}
-	return nil
-}
-
 // check asks the cheapest question there is: an endpoint in reserve is asked it now and then.
 func (r *Reader) check(ctx context.Context) error {
 	if err := r.identify(ctx); err != nil {
@@ -291,22 +225,6 @@ func (r *Reader) measureBlobs(b *block, history *feeHistory) []chains.Sample {
 func (r *Reader) nonsense(message string) error {
 	return &rpc.Error{Method: "eth_getBlockByNumber", Outcome: rpc.OutcomeBadResponse, Message: message}
 }
-
-func (r *Reader) wrongChain(found string) error {
-	r.identity = identity{}
-	r.meter.WrongChain()
-	return &WrongChainError{Found: found}
-}
-
-// WrongChainError says that an endpoint serves another network than the one it is configured for.
-type WrongChainError struct{ Found string }
-
-func (e *WrongChainError) Error() string {
-	return "it serves another network: " + e.Found
-}
-
-// Reason is the category of the failure, for a label.
-func (e *WrongChainError) Reason() string { return "wrong_chain" }
 
 // validate reports what can't be an EVM network.
 func validate(n chains.Network) error {

@@ -26,6 +26,7 @@ import (
 const stopTimeout = 4500 * time.Millisecond
 
 func main() {
+	version.Version = cmp.Or(version.Version, "unreleased")
 	app := kingpin.New("layerwatch", "Watches layer-1 chains and the layer-2 networks that settle on them, and tells Prometheus.")
 	app.Version(version.Print("layerwatch")).HelpFlag.Short('h')
 	o := options{web: kingpinflag.AddFlags(app, ":9645")}
