@@ -31,9 +31,10 @@ type Watcher struct {
 	// slot is the newest slot that was judged, so that a reorg does not count an empty slot again.
 	slot time.Time
 	// saved is when the cursor was saved last; unsaved that it moved since.
-	saved   time.Time
-	unsaved bool
-	failing bool
+	saved     time.Time
+	unsaved   bool
+	saveFails bool
+	failing   bool
 	// behindSince is since when the heads are behind what was read already; zero if they are not.
 	behindSince time.Time
 
@@ -100,10 +101,16 @@ func (w *Watcher) save(ctx context.Context) {
 	}
 	if err := w.store.Save(ctx, w.owner(), w.tracker.Cursor()); err != nil {
 		w.fail("cursor", err)
-		w.log.Error("cursor not saved: a crash now would lose the place", zap.Error(err))
+		if !w.saveFails {
+			w.log.Error("cursor can't be saved: a crash now would lose the place", zap.Error(err))
+		}
+		w.saveFails = true
 		return
 	}
-	w.saved, w.unsaved = time.Now(), false
+	if w.saveFails {
+		w.log.Info("cursor can be saved again")
+	}
+	w.saved, w.unsaved, w.saveFails = time.Now(), false, false
 }
 
 // poll reads the network once and gives the pause until the next poll.
