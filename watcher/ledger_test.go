@@ -59,7 +59,11 @@ func (l *ledger) do(step Step) {
 	case Missed:
 		l.missed += step.Missed
 		// What stands below the gap is no parent of what comes.
-		l.blocks = append(l.blocks, Mark{Number: l.blocks[len(l.blocks)-1].Number + step.Missed})
+		var gap Mark
+		if n := len(l.blocks); n > 0 { // Else all that was followed has just been reverted.
+			gap.Number = l.blocks[n-1].Number + step.Missed
+		}
+		l.blocks = append(l.blocks, gap)
 	case Restarted:
 		l.restarts++
 		l.blocks = []Mark{{Number: b.Number, Hash: b.Hash, Time: b.Time}}

@@ -166,17 +166,18 @@ func (w *Watcher) read(ctx context.Context) (head chains.Block, err error) {
 // stand several servers, and the newest block must not go back and forth between them.
 func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains.Heads) error {
 	w.catchUp.begin(w.log, w.tracker.Backlog(heads.Latest.Number), w.network.BackfillBlocks())
+	var last Kind
 	for step, err := range w.tracker.Advance(ctx, reader, heads.Latest) {
 		if err != nil {
 			return fmt.Errorf("follow the chain to block %d: %w", heads.Latest.Number, err)
 		}
-		// What was done before this step is saved, but not between the reverts of a reorg: a crash there would make its
-		// depth unknown.
-		if step.Kind == Applied && time.Since(w.saved) > saveEvery {
+		// What was done before this step is saved, but not in the middle of a reorg: after a crash there, it would be told
+		// with another depth or not at all.
+		if step.Kind == Applied && last == Applied && time.Since(w.saved) > saveEvery {
 			w.save(ctx)
 		}
 		w.do(step)
-		w.unsaved = true
+		last, w.unsaved = step.Kind, true
 	}
 	if w.tracker.Behind(heads.Latest.Number) {
 		if w.behindSince.IsZero() {
