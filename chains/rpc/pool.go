@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 )
 
@@ -15,7 +17,7 @@ var ErrPassOver = errors.New("pass over to the next endpoint")
 
 // Pool holds the endpoints of one network and chooses among them: the first of those that work, in the order of the
 // configuration. One that fails loses its place until a check, or a use for want of a better one, has shown that it
-// works again. R is what the family makes of an endpoint; a member is used by one goroutine at a time.
+// works again; each time that it fails in use, it stays in reserve for longer. R is what the family makes of an endpoint; a member is used by one goroutine at a time.
 type Pool[R any] struct {
 	log     *zap.Logger
 	members []*member[R]
@@ -38,14 +40,25 @@ type member[R any] struct {
 	known   bool // up says something: the endpoint was used before
 	used    bool // Try used it since the last Check
 	problem string
+	// trusted is from when on an endpoint that passes checks is preferred again: the next failure in use makes the wait
+	// longer, because there are endpoints that answer a check and nothing else.
+	trusted time.Time
+	wait    *backoff.ExponentialBackOff
 }
+
+const (
+	minDistrust = 5 * time.Second
+	maxDistrust = 10 * time.Minute
+)
 
 // NewPool makes an empty pool.
 func NewPool[R any](log *zap.Logger) *Pool[R] { return &Pool[R]{log: log} }
 
 // Add adds an endpoint behind those that are there. It must not be called once the pool is in use.
 func (p *Pool[R]) Add(name string, reader R, state State) {
-	p.members = append(p.members, &member[R]{name: name, reader: reader, state: state})
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval, wait.Multiplier = minDistrust, maxDistrust, 2
+	p.members = append(p.members, &member[R]{name: name, reader: reader, state: state, wait: wait})
 }
 
 // Try gives use one endpoint after the other, those that work first, until use returns nil. It returns the errors of
@@ -60,6 +73,7 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		m.judge(err)
 		if err == nil {
 			p.activate(m)
 			return nil
@@ -110,13 +124,26 @@ func (p *Pool[R]) Members(yield func(name string, up, active bool, problem strin
 	}
 }
 
+// judge remembers how an endpoint did in use.
+func (m *member[R]) judge(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case err == nil:
+		m.wait.Reset()
+		m.trusted = time.Time{}
+	case !errors.Is(err, ErrPassOver):
+		m.trusted = time.Now().Add(m.wait.NextBackOff())
+	}
+}
+
 // order lists the endpoints that work, then those that were never used, then those that failed.
 func (p *Pool[R]) order() []*member[R] {
 	var up, unknown, down []*member[R]
 	for _, m := range p.members {
 		m.mu.Lock()
 		switch {
-		case m.up:
+		case m.up && !time.Now().Before(m.trusted):
 			up = append(up, m)
 		case !m.known:
 			unknown = append(unknown, m)

@@ -148,21 +148,63 @@ func TestOrder(t *testing.T) {
 
 func TestComeBack(t *testing.T) {
 	t.Parallel()
-	c := muster()
-	c.fail("a")
-	_ = c.try(t)
-	c.check(t) // Of those that were not used since the last check.
-	c.taken()
-	for _, step := range []struct{ down, want string }{{"a", "b"}, {"", "a"}} {
-		c.fail(step.down)
-		c.check(t)
-		c.taken()
+	synctest.Test(t, func(t *testing.T) {
+		c := muster()
+		c.fail("a")
 		_ = c.try(t)
-		if got := c.taken(); got != step.want {
-			t.Errorf("with %q failing the check, used %s, want %s", step.down, got, step.want)
+		c.check(t) // Of those that were not used since the last check.
+		c.taken()
+		for _, step := range []struct {
+			after      time.Duration
+			down, want string
+		}{{time.Minute, "a", "b"}, {0, "", "a"}} {
+			time.Sleep(step.after) //nolint:forbidigo // Simulated time.
+			c.fail(step.down)
+			c.check(t)
+			c.taken()
+			_ = c.try(t)
+			if got := c.taken(); got != step.want {
+				t.Errorf("with %q failing the check, used %s, want %s", step.down, got, step.want)
+			}
+			c.check(t)
 		}
+	})
+}
+
+// An endpoint that passes every check and fails every use is used less and less often.
+func TestEndpointThatOnlyPassesChecks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := muster()
+		uses := func(minutes int) (n int) {
+			for range minutes * 6 {
+				c.fail("")
+				c.check(t)
+				c.taken()
+				c.fail("a")
+				_ = c.try(t)
+				n += strings.Count(c.taken(), "a")
+				time.Sleep(10 * time.Second) //nolint:forbidigo // Simulated time.
+			}
+			return n
+		}
+		if first, later := uses(60), uses(60); first > 30 || later > 12 {
+			t.Errorf("used %d times in the first hour and %d in the second", first, later)
+		}
+		c.fail("")
+		time.Sleep(time.Hour) //nolint:forbidigo // Simulated time.
+		_, _ = c.try(t), c.taken()
+		c.fail("a")
+		_ = c.try(t)
+		c.fail("")
 		c.check(t)
-	}
+		c.check(t) // It was in use before the one before.
+		time.Sleep(10 * time.Second) //nolint:forbidigo // Simulated time.
+		c.taken()
+		if _ = c.try(t); c.taken() != "a" {
+			t.Error("one good use did not restore the trust")
+		}
+	})
 }
 
 // A check is no use since the last check: who is not in use is asked each time.

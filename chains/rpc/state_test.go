@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -55,6 +57,11 @@ func TestState(t *testing.T) {
 // A line is for a change, not for a poll.
 func TestLog(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testLog)
+}
+
+func testLog(t *testing.T) {
+	t.Helper()
 	c := muster()
 	for i, step := range []struct {
 		down  string
@@ -69,6 +76,7 @@ func TestLog(t *testing.T) {
 		{"a b c", false, "warn endpoint failed a, warn endpoint failed b, warn endpoint failed c"},
 		{"a", false, "info endpoint works again b, info endpoint in use b"},
 	} {
+		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
 		c.fail(step.down)
 		for range 4 { // Every step is a change at the first time only.
 			if step.check {
