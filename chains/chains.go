@@ -100,7 +100,8 @@ type Reader interface {
 // RangeReader is a Reader that can read many blocks in few round trips.
 type RangeReader interface {
 	// Blocks reads the canonical blocks from one number to another, both included, in order and without those that
-	// the network skipped. It says ErrNotYet if the endpoint lacks one of them.
+	// the network skipped. With an error, ErrNotYet if the endpoint lacks one of them, it gives those before the first
+	// that it could not read.
 	Blocks(ctx context.Context, from, to uint64) ([]Block, error)
 }
 
@@ -120,8 +121,11 @@ type Source interface {
 // ReasonOf gives the category of a failure, for a label: few values, born where the error is.
 func ReasonOf(err error) string {
 	var categorised interface{ Reason() string }
-	if errors.As(err, &categorised) {
+	switch {
+	case errors.As(err, &categorised):
 		return categorised.Reason()
+	case errors.Is(err, ErrBehind):
+		return "behind"
 	}
 	return "other"
 }

@@ -13,6 +13,8 @@ import (
 const (
 	// advanceBlocks bounds one Advance, so that the heads are read again before they are old.
 	advanceBlocks = 240
+	// advanceTime bounds it, too: at a slow endpoint, values must not grow stale while it is caught up on.
+	advanceTime = 5 * time.Second
 	// readBlocks is how many blocks are asked for at once; those that follow a failed read are not lost.
 	readBlocks = 60
 	// advanceReorgs bounds the reorgs in one Advance: an endpoint that shows another fork at each question is not believed.
@@ -50,8 +52,7 @@ func (a *advance) run(ctx context.Context) error {
 	case a.cursor.has(a.head.Number, a.head.Hash):
 		return nil // Nothing new, or a reader that is behind.
 	case a.head.Number < a.cursor.Blocks[0].Number:
-		// Nothing remembered is as old as this head: an endpoint far behind, or another chain.
-		if err := a.restart(ctx); err != nil || a.head.Number < a.cursor.Blocks[0].Number {
+		if restarted, err := a.setBack(ctx); err != nil || !restarted {
 			return err
 		}
 	case a.head.Number <= a.cursor.Tip().Number:
@@ -62,22 +63,36 @@ func (a *advance) run(ctx context.Context) error {
 	return a.forward(ctx)
 }
 
+// setBack judges a head that is below all that is remembered. It may be of another chain. If it is later than the tip, the
+// chain was set back so far that nobody can tell where it left what was followed: all that is remembered is reverted, and
+// the head is followed. Else the reader is far behind.
+func (a *advance) setBack(ctx context.Context) (restarted bool, err error) {
+	if restarted, err = a.restartIfOther(ctx); err != nil || restarted {
+		return restarted, err
+	}
+	if tip := a.cursor.Tip(); a.head.Number > 0 && tip.applied() && a.head.Time.After(tip.Time) {
+		base := Mark{Number: a.head.Number - 1, Hash: a.head.Parent}
+		return false, a.replace(-1, base, []chains.Block{a.head})
+	}
+	return false, nil
+}
+
 // forward applies the blocks after the tip.
 func (a *advance) forward(ctx context.Context) error {
-	end := a.cursor.Tip().Number + advanceBlocks
-	for next := a.cursor.Tip().Number + 1; next <= a.head.Number && next <= end; {
+	start, begin := time.Now(), a.cursor.Tip()
+	for next := begin.Number + 1; next <= a.head.Number; {
+		tip := a.cursor.Tip()
+		if tip.Hash != begin.Hash && (tip.Number >= begin.Number+advanceBlocks || time.Since(start) > advanceTime) {
+			return nil // Enough for now, and never before there was some progress.
+		}
 		if a.head.Number-a.cursor.Tip().Number > a.backfill {
 			if err := a.skip(ctx); err != nil {
 				return err
 			}
-			next = a.cursor.Tip().Number + 1
-			end = next + advanceBlocks
+			begin, next = a.cursor.Tip(), a.cursor.Tip().Number+1
 		}
 		to := min(a.head.Number, next+readBlocks-1)
-		blocks, err := a.read(ctx, next, to)
-		if err != nil {
-			return err
-		}
+		blocks, failure := a.read(ctx, next, to) // What was read before a failure is not lost.
 		if len(blocks) > 0 && blocks[0].Parent != a.cursor.Tip().Hash {
 			if err := a.reorg(ctx, blocks[0]); err != nil {
 				return err
@@ -85,17 +100,28 @@ func (a *advance) forward(ctx context.Context) error {
 			next = a.cursor.Tip().Number + 1
 			continue
 		}
-		for _, b := range blocks {
-			if b.Parent != a.cursor.Tip().Hash {
-				return nil // The chain changed while it was read: the next head tells how.
-			}
-			if err := a.apply(b, a.cursor.Tip().Time); err != nil {
-				return err
-			}
+		if whole, err := a.extend(blocks); err != nil || !whole {
+			return err // If it is not whole, the chain changed while it was read: the next head tells how.
+		}
+		if failure != nil {
+			return failure
 		}
 		next = to + 1
 	}
 	return nil
+}
+
+// extend applies blocks as long as each follows the one before it, and tells whether all did.
+func (a *advance) extend(blocks []chains.Block) (whole bool, err error) {
+	for _, b := range blocks {
+		if b.Parent != a.cursor.Tip().Hash {
+			return false, nil
+		}
+		if err := a.apply(b, a.cursor.Tip().Time); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // skip gives up on the blocks that are too old to catch up on. The tip must still be canonical, or a reorg that
@@ -103,10 +129,11 @@ func (a *advance) forward(ctx context.Context) error {
 func (a *advance) skip(ctx context.Context) error {
 	tip := a.cursor.Tip()
 	same, err := a.readOne(ctx, tip.Number)
-	if err != nil && !errors.Is(err, chains.ErrSkipped) {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	if same.Hash != tip.Hash {
+	// A node need not have blocks as old as that any more: then nobody can tell whether there was a reorg.
+	if known := err == nil || errors.Is(err, chains.ErrSkipped); known && same.Hash != tip.Hash {
 		if err := a.reorg(ctx, a.head); err != nil {
 			return err
 		}
@@ -174,7 +201,7 @@ func (a *advance) replace(fork int, base Mark, branch []chains.Block) error {
 	for i, tip := range slices.Backward(replaced) {
 		if tip.applied() {
 			step := Step{
-				Kind: Reverted, Depth: depth, First: i == len(replaced)-1,
+				Kind: Reverted, ParentTime: a.cursor.parentTime(), Depth: depth, First: i == len(replaced)-1,
 				Block: chains.Block{Number: tip.Number, Hash: tip.Hash, Time: tip.Time},
 			}
 			if err := a.step(step); err != nil {
@@ -187,12 +214,8 @@ func (a *advance) replace(fork int, base Mark, branch []chains.Block) error {
 			a.cursor.pop()
 		}
 	}
-	for _, b := range branch {
-		if err := a.apply(b, a.cursor.Tip().Time); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := a.extend(branch) // That it hangs together was looked at before.
+	return err
 }
 
 // findFork reads the reader's chain downwards from the tip, or from the head where that is lower, to the first block
@@ -254,11 +277,6 @@ func (a *advance) restartIfOther(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (a *advance) restart(ctx context.Context) error {
-	_, err := a.restartIfOther(ctx)
-	return err
-}
-
 // learnGenesis notes the genesis block. Not every node has it: then a chain that starts over looks like a deep reorg.
 func (a *advance) learnGenesis(ctx context.Context) {
 	if !a.cursor.Genesis.IsZero() || a.tries >= genesisTries {
@@ -296,7 +314,7 @@ func (a *advance) read(ctx context.Context, from, to uint64) ([]chains.Block, er
 	if from <= last && last < to+1 {
 		var err error
 		if blocks, err = readRange(ctx, a.reader, from, last); err != nil {
-			return nil, err
+			return blocks, err
 		}
 	}
 	if to == a.head.Number {
@@ -321,7 +339,7 @@ func readRange(ctx context.Context, reader chains.Reader, from, to uint64) ([]ch
 		switch {
 		case errors.Is(err, chains.ErrSkipped):
 		case err != nil:
-			return nil, asBehind(err)
+			return blocks, asBehind(err)
 		default:
 			blocks = append(blocks, b)
 		}

@@ -39,6 +39,14 @@ func (c Cursor) Empty() bool { return len(c.Blocks) == 0 }
 // Tip is the newest block done. The cursor must not be empty.
 func (c Cursor) Tip() Mark { return c.Blocks[len(c.Blocks)-1] }
 
+// parentTime is the time of the block below the tip; zero if it is not remembered.
+func (c Cursor) parentTime() time.Time {
+	if len(c.Blocks) < 2 {
+		return time.Time{}
+	}
+	return c.Blocks[len(c.Blocks)-2].Time
+}
+
 // clone makes a copy that later steps do not change.
 func (c Cursor) clone() Cursor {
 	c.Blocks = slices.Clone(c.Blocks)
@@ -79,10 +87,10 @@ func (c *Cursor) pop() { c.Blocks = c.Blocks[:len(c.Blocks)-1] }
 
 // valid tells whether a cursor that comes from outside can be worked with.
 func (c Cursor) valid() bool {
-	return len(c.Blocks) <= remembered && slices.IsSortedFunc(c.Blocks, func(a, b Mark) int {
-		if a.Number < b.Number {
-			return -1
+	for i := 1; i < len(c.Blocks); i++ {
+		if c.Blocks[i-1].Number >= c.Blocks[i].Number {
+			return false
 		}
-		return 1
-	}) && !slices.ContainsFunc(c.Blocks, func(m Mark) bool { return m.Hash.IsZero() })
+	}
+	return len(c.Blocks) <= remembered && !slices.ContainsFunc(c.Blocks, func(m Mark) bool { return m.Hash.IsZero() })
 }

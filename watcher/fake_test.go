@@ -190,7 +190,12 @@ func testNetwork(interval time.Duration) chains.Network {
 // watch runs a watcher in the background until the test ends or stop is called.
 func watch(t *testing.T, n chains.Network, source chains.Source, store Store, b *book) (stop func()) {
 	t.Helper()
-	w := newWatcher(n, source, store, b.Observe, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+	return watchInto(t, n, source, store, b.Observe)
+}
+
+func watchInto(t *testing.T, n chains.Network, source chains.Source, store Store, observe func(chains.Observation)) (stop func()) {
+	t.Helper()
+	w := newWatcher(n, source, store, observe, zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel)))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,8 +32,9 @@ type Group struct {
 	recorder Recorder
 	log      *zap.Logger
 
-	mu      sync.Mutex
-	running map[string]*running
+	applying sync.Mutex // held during Apply
+	mu       sync.Mutex // guards running
+	running  map[string]*running
 }
 
 // running is a watcher at work.
@@ -50,12 +52,12 @@ func NewGroup(ctx context.Context, families []chains.Family, store Store, record
 // Apply makes the networks given the ones that are watched. Those that did not change are not disturbed. If it returns
 // an error, nothing has changed.
 func (g *Group) Apply(networks []chains.Network) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.applying.Lock()
+	defer g.applying.Unlock()
 	var changed []*Watcher
 	keep := make(map[string]bool)
 	for _, network := range networks {
-		if r, ok := g.running[network.Name]; ok && reflect.DeepEqual(r.network, network) {
+		if r, ok := g.find(network.Name); ok && reflect.DeepEqual(r.network, network) {
 			keep[network.Name] = true
 			continue
 		}
@@ -75,7 +77,20 @@ func (g *Group) Apply(networks []chains.Network) error {
 	return nil
 }
 
-func (g *Group) open(network chains.Network) (*Watcher, error) {
+func (g *Group) find(name string) (*running, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, ok := g.running[name]
+	return r, ok
+}
+
+// open opens a network. A family that panics has failed to, and harms no other network.
+func (g *Group) open(network chains.Network) (w *Watcher, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("open network %s: panic in family %q: %T", network.Name, network.Family, value)
+		}
+	}()
 	family, ok := chains.FamilyNamed(g.families, network.Family)
 	if !ok {
 		return nil, fmt.Errorf("open network %s: there is no family %q", network.Name, network.Family)
@@ -91,17 +106,18 @@ func (g *Group) open(network chains.Network) (*Watcher, error) {
 // retire stops the watchers that are not to be kept, all at once, and waits for them: a changed network's new watcher
 // goes on from the cursor that its old one leaves.
 func (g *Group) retire(networks []chains.Network, keep map[string]bool) {
-	for name, r := range g.running {
-		if !keep[name] {
-			r.stop()
-		}
+	g.mu.Lock()
+	leaving := maps.Clone(g.running)
+	maps.DeleteFunc(leaving, func(name string, _ *running) bool { return keep[name] })
+	g.mu.Unlock()
+	for _, r := range leaving {
+		r.stop()
 	}
-	for name, r := range g.running {
-		if keep[name] {
-			continue
-		}
+	for name, r := range leaving {
 		<-r.done
+		g.mu.Lock()
 		delete(g.running, name)
+		g.mu.Unlock()
 		if !slices.ContainsFunc(networks, func(n chains.Network) bool { return n.Name == name }) {
 			g.recorder.Forget(name)
 			g.log.Info("network no longer watched", zap.String("network", name))
@@ -112,7 +128,9 @@ func (g *Group) retire(networks []chains.Network, keep map[string]bool) {
 func (g *Group) start(w *Watcher) {
 	ctx, stop := context.WithCancel(g.ctx)
 	r := &running{Watcher: w, stop: stop, done: make(chan struct{})}
+	g.mu.Lock()
 	g.running[w.network.Name] = r
+	g.mu.Unlock()
 	g.recorder.Watch(w.network)
 	w.log.Info("watching", zap.Int("layer", w.network.Layer), zap.Int("endpoints", len(w.network.Endpoints)),
 		zap.Duration("block_interval", w.network.BlockInterval))
@@ -136,8 +154,8 @@ func (g *Group) Status() []chains.NetworkStatus {
 
 // Wait waits until every watcher has stopped, which they do when the group's context ends.
 func (g *Group) Wait() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.applying.Lock() // What is being applied comes to its end, too.
+	defer g.applying.Unlock()
 	for _, r := range g.running {
 		<-r.done
 	}

@@ -22,7 +22,7 @@ var mutations = []struct{ name, file, old, new string }{
 	},
 	{
 		"the parents within a range are not looked at", "advance.go",
-		"\t\t\tif b.Parent != a.cursor.Tip().Hash {\n\t\t\t\treturn nil", "\t\t\tif false {\n\t\t\t\treturn nil",
+		"\t\tif b.Parent != a.cursor.Tip().Hash {\n\t\t\treturn false, nil", "\t\tif false {\n\t\t\treturn false, nil",
 	},
 	{"a branch need not hang together", "advance.go", "\t\tif b.Parent != parent {", "\t\tif b.Parent != parent && false {"},
 	{"reverts in the wrong order", "advance.go", "for i, tip := range slices.Backward(replaced)", "for i, tip := range replaced"},
@@ -30,7 +30,7 @@ var mutations = []struct{ name, file, old, new string }{
 	{"a head that is known is a reorg", "advance.go", "case a.cursor.has(a.head.Number, a.head.Hash):", "case false:"},
 	{"one block too many after a gap", "advance.go", "first := a.head.Number - a.backfill + 1", "first := a.head.Number - a.backfill"},
 	{"a gap is not counted", "advance.go", "Missed: blocks[0].Number - tip.Number - 1", "Missed: 0"},
-	{"a gap hides a reorg", "advance.go", "\tif same.Hash != tip.Hash {", "\tif same.Hash != tip.Hash && false {"},
+	{"a gap hides a reorg", "advance.go", "known && same.Hash != tip.Hash", "known && same.Hash != tip.Hash && false"},
 	{"what was never applied is reverted", "advance.go", "\t\tif tip.applied() {", "\t\tif true {"},
 	{"another genesis is overlooked", "advance.go", "err != nil || genesis.Hash == known", "true"},
 	{"the genesis is never learnt", "advance.go", "a.cursor.Genesis = genesis.Hash", "_ = genesis"},
@@ -42,8 +42,12 @@ var mutations = []struct{ name, file, old, new string }{
 	{"a skipped number is a failure", "advance.go", "case errors.Is(err, chains.ErrSkipped):", "case false:"},
 	{"the depth is one too low", "advance.go", "depth := len(replaced)", "depth := len(replaced) - 1"},
 	{"every revert is the first", "advance.go", "First: i == len(replaced)-1", "First: i >= 0"},
+	{"what was read before a failure is lost", "advance.go", "\t\t\treturn blocks, err\n", "\t\t\treturn nil, err\n"},
+	{"a chain set back is taken for a lag", "advance.go", "a.head.Time.After(tip.Time)", "false"},
+	{"a lag is taken for a chain set back", "advance.go", "a.head.Time.After(tip.Time)", "true"},
+	{"the depth forgets the parent's time", "advance.go", "ParentTime: a.cursor.parentTime()", "ParentTime: time.Time{}"},
 	{"too few blocks are remembered", "cursor.go", "const remembered = 2*MaxReorg + 1", "const remembered = MaxReorg"},
-	{"the parent's time is lost", "advance.go", "a.apply(b, a.cursor.Tip().Time); err != nil {\n\t\t\t\treturn err", "a.apply(b, b.Time); err != nil {\n\t\t\t\treturn err"},
+	{"the parent's time is lost", "advance.go", "a.apply(b, a.cursor.Tip().Time); err != nil", "a.apply(b, b.Time); err != nil"},
 	{"the newest block remembered is lost", "cursor.go", "slices.Delete(c.Blocks, 0, len(c.Blocks)-remembered)", "c.Blocks[:remembered]"},
 }
 
@@ -94,7 +98,7 @@ func testMutant(t *testing.T, file, source string) (string, error) {
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), "go", "test", "-short", "-failfast", "-timeout", "60s", "-overlay", list,
-		"-run", "TestHistories|TestReorg|TestChain|TestGap|TestEndpoints|TestBlockNot|TestNonsense|TestStep|TestFirst", ".")
+		"-run", "TestHistories|TestReorg|TestChain|TestGap|TestEndpoints|TestBlockNot|TestNonsense|TestStep|TestFirst|TestMany|TestChainSetBack|TestRateLimited|TestEmptySlots", ".")
 	command.Env = append(os.Environ(), "LAYERWATCH_MUTATED=1")
 	output, err := command.CombinedOutput()
 	return string(output), err

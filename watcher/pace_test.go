@@ -82,3 +82,49 @@ func TestIntervalAcrossReorgAndGap(t *testing.T) {
 		t.Errorf("right after a gap: %s", d)
 	}
 }
+
+// Timestamps that stand still, or one far in the future, must not make the window grow without end or be silent for ever.
+func TestIntervalWithBadTimestamps(t *testing.T) {
+	t.Parallel()
+	p, told := pace{expected: 250 * time.Millisecond}, 0
+	for n := range 20_000 {
+		at := simulationStart.Add(time.Duration(n) * 250 * time.Millisecond).Truncate(time.Second)
+		if n == 1000 {
+			at = at.Add(365 * 24 * time.Hour)
+		}
+		if _, ok := p.interval(chains.Block{Number: uint64(n), Time: at, Precision: time.Second}, at); ok {
+			told++
+		}
+	}
+	if len(p.window) > paceBlocks || told < 18_000 {
+		t.Errorf("%d blocks in the window, %d intervals told of 20000", len(p.window), told)
+	}
+}
+
+// The genesis block of some devnets has the time zero: no interval begins there, and no slots were missed since.
+func TestGenesisWithoutTime(t *testing.T) {
+	t.Parallel()
+	p, s := pace{expected: 12 * time.Second}, slots{}
+	first := Step{Kind: Applied, Block: chains.Block{Number: 1, Time: simulationStart, Precision: time.Second}, ParentTime: time.Unix(0, 0)}
+	if d, ok := p.interval(first.Block, first.ParentTime); ok {
+		t.Errorf("an interval of %s", d)
+	}
+	if n := s.apply(first, 12*time.Second); n != 0 {
+		t.Errorf("%v slots missed", n)
+	}
+}
+
+// A slot whose block is replaced by that of the next slot has no block in the canonical chain.
+func TestOrphanedSlot(t *testing.T) {
+	t.Parallel()
+	at := func(slot int) time.Time { return simulationStart.Add(time.Duration(slot) * 12 * time.Second) }
+	step := func(slot, parent int) Step { return Step{Block: chains.Block{Time: at(slot)}, ParentTime: at(parent)} }
+	s, total := slots{}, 0.0
+	total += s.apply(step(2, 1), 12*time.Second)
+	s.revert(step(2, 1), 12*time.Second)
+	total += s.apply(step(3, 1), 12*time.Second)
+	total += s.apply(step(4, 3), 12*time.Second)
+	if total != 1 {
+		t.Errorf("%v slots missed, want that of slot 2", total)
+	}
+}

@@ -53,8 +53,12 @@ func newSchedule(n chains.Network) *schedule {
 	return s
 }
 
-// failed gives the pause after a poll that failed.
-func (s *schedule) failed() time.Duration {
+// failed gives the pause after a poll that failed, which is short if it did some good before: an endpoint with a rate
+// limit gives a part at a time.
+func (s *schedule) failed(progress bool) time.Duration {
+	if progress {
+		s.backOff.Reset()
+	}
 	if s.fixed > 0 {
 		return max(s.fixed, s.backOff.NextBackOff())
 	}

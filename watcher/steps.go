@@ -1,7 +1,6 @@
 package watcher
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -17,6 +16,7 @@ func (w *Watcher) do(step Step) {
 	case Applied:
 		w.observe(w.observation(step.Block.Time, slices.Concat(step.Block.Samples, w.measure(step, now))...))
 	case Reverted:
+		w.slots.revert(step, w.network.BlockInterval)
 		samples := []chains.Sample{chains.BlocksReverted.Sample(1)}
 		if step.First {
 			samples = append(samples, chains.Reorgs.Sample(1), chains.ReorgDepth.Sample(float64(step.Depth)))
@@ -28,7 +28,6 @@ func (w *Watcher) do(step Step) {
 		w.log.Warn("blocks given up on: the absence was longer than backfill",
 			zap.Uint64("blocks", step.Missed), zap.Duration("backfill", w.network.Backfill))
 	case Restarted:
-		w.slot = time.Time{}
 		w.observe(w.observation(now, chains.ChainRestarts.Sample(1)))
 		w.log.Warn("the chain began anew: same chain id, another genesis block; following the new one",
 			zap.Stringer("genesis", step.Block.Hash))
@@ -38,34 +37,20 @@ func (w *Watcher) do(step Step) {
 // measure gives what the engine itself measures in a block that became canonical.
 func (w *Watcher) measure(step Step, now time.Time) []chains.Sample {
 	b := step.Block
-	samples := []chains.Sample{
-		chains.Blocks.Sample(1),
-		chains.BlockDelay.Sample(max(0, now.Sub(b.Time)).Seconds()),
+	samples := []chains.Sample{chains.Blocks.Sample(1)}
+	if !timeless(b.Time) {
+		samples = append(samples, chains.BlockDelay.Sample(max(0, now.Sub(b.Time)).Seconds()))
 	}
 	if interval, ok := w.pace.interval(b, step.ParentTime); ok {
 		samples = append(samples, chains.BlockInterval.Sample(interval.Seconds()))
 	}
-	if w.network.Slots && !step.ParentTime.IsZero() {
-		samples = append(samples, chains.SlotsMissed.Sample(w.emptySlots(step.ParentTime, b.Time)))
+	if w.network.Slots {
+		samples = append(samples, chains.SlotsMissed.Sample(w.slots.apply(step, w.network.BlockInterval)))
 	}
 	if w.catchUp.on() {
 		samples = append(samples, w.catchUp.done())
 	}
 	return samples
-}
-
-// emptySlots counts the slots without a block between a block and its parent. Those that were judged before a reorg are
-// not counted again.
-func (w *Watcher) emptySlots(parent, block time.Time) float64 {
-	from := parent
-	if w.slot.After(parent) {
-		from = w.slot
-	}
-	if !block.After(from) {
-		return 0
-	}
-	w.slot = block
-	return math.Max(0, math.Round(float64(block.Sub(from))/float64(w.network.BlockInterval))-1)
 }
 
 // publish makes the heads and what the network charges now known.

@@ -95,7 +95,7 @@ func (f *Files) Save(_ context.Context, of Owner, cursor Cursor) error {
 	if err != nil {
 		return fmt.Errorf("save the cursor: %w", err)
 	}
-	if err := renameio.WriteFile(f.path(of), data, 0o640); err != nil {
+	if err := renameio.WriteFile(f.path(of), data, 0o640, renameio.WithTempDir(f.folder)); err != nil {
 		return fmt.Errorf("save the cursor: %w", err)
 	}
 	return nil

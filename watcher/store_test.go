@@ -67,6 +67,7 @@ func TestCursorSetAside(t *testing.T) {
 		"another network":     {strings.Replace(good, `"network":"net"`, `"network":"other"`, 1), "belongs to other"},
 		"another chain id":    {strings.Replace(good, `"chain_id":"1"`, `"chain_id":"5"`, 1), "chain id 5"},
 		"blocks out of order": {strings.Replace(good, `"number":3,`, `"number":30,`, 1), "out of order"},
+		"two of one number":   {strings.Replace(good, `"number":4,`, `"number":3,`, 1), "out of order"},
 		"a hash that is none": {strings.Replace(good, `"hash":"0x`, `"hash":"0y`, 1), "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {

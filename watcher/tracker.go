@@ -28,7 +28,7 @@ const (
 type Step struct {
 	Kind  Kind
 	Block chains.Block
-	// ParentTime is, for an Applied block, the time of its parent; zero if that is not known.
+	// ParentTime is the time of an Applied or Reverted block's parent; zero if that is not known.
 	ParentTime time.Time
 	// Depth is, for a Reverted block, how many blocks its reorg replaces; First marks the first of its reverts.
 	Depth int

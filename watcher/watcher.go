@@ -28,13 +28,14 @@ type Watcher struct {
 	schedule *schedule
 	pace     pace
 	catchUp  catchUp
-	// slot is the newest slot that was judged, so that a reorg does not count an empty slot again.
-	slot time.Time
+	slots    slots
+	// done counts steps.
+	done uint64
 	// saved is when the cursor was saved last; unsaved that it moved since.
-	saved     time.Time
-	unsaved   bool
-	saveFails bool
-	failing   bool
+	saved      time.Time
+	unsaved    bool
+	storeFails bool
+	failing    bool
 	// behindSince is since when the heads are behind what was read already; zero if they are not.
 	behindSince time.Time
 
@@ -61,7 +62,11 @@ func newWatcher(network chains.Network, source chains.Source, store Store, obser
 // Run watches until the context ends, then saves the cursor and closes the source.
 func (w *Watcher) Run(ctx context.Context) {
 	defer w.source.Close()
-	w.load(ctx)
+	for !w.load(ctx) {
+		if sleep(ctx, w.schedule.failed(false)); ctx.Err() != nil {
+			return // Nothing was read, so there is nothing to save.
+		}
+	}
 	var group sync.WaitGroup
 	group.Go(func() { w.checkEndpoints(ctx) })
 	for ctx.Err() == nil {
@@ -83,39 +88,50 @@ func (w *Watcher) Status() chains.NetworkStatus {
 
 func (w *Watcher) owner() Owner { return Owner{Network: w.network.Name, ChainID: w.network.ChainID} }
 
-func (w *Watcher) load(ctx context.Context) {
+// load gives up nothing: where the cursor is there but can't be read now, following from the newest block on would lose
+// the blocks in between, and the next save the place.
+func (w *Watcher) load(ctx context.Context) bool {
 	cursor, err := w.store.Load(ctx, w.owner())
 	if err != nil {
 		w.fail("cursor", err)
-		w.log.Error("cursor not loaded: the network is followed from its newest block on", zap.Error(err))
+		w.setProblem(err)
+		if !w.storeFails {
+			w.log.Error("cursor can't be loaded: the network is not read before it is", zap.Error(err))
+		}
+		w.storeFails = true
+		return false
 	}
+	w.storeFails = false
 	w.tracker = NewTracker(cursor, w.network.BackfillBlocks())
 	if !cursor.Empty() {
 		w.log.Info("going on from the cursor", zap.Uint64("block", cursor.Tip().Number))
 	}
+	return true
 }
 
 func (w *Watcher) save(ctx context.Context) {
 	if !w.unsaved {
 		return
 	}
+	w.saved = time.Now() // Or tried: a store that fails is not asked at each block.
 	if err := w.store.Save(ctx, w.owner(), w.tracker.Cursor()); err != nil {
 		w.fail("cursor", err)
-		if !w.saveFails {
+		if !w.storeFails {
 			w.log.Error("cursor can't be saved: a crash now would lose the place", zap.Error(err))
 		}
-		w.saveFails = true
+		w.storeFails = true
 		return
 	}
-	if w.saveFails {
+	if w.storeFails {
 		w.log.Info("cursor can be saved again")
 	}
-	w.saved, w.unsaved, w.saveFails = time.Now(), false, false
+	w.unsaved, w.storeFails = false, false
 }
 
 // poll reads the network once and gives the pause until the next poll.
 func (w *Watcher) poll(ctx context.Context) time.Duration {
 	asked := time.Now()
+	done := w.done
 	head, err := w.read(ctx)
 	w.save(context.WithoutCancel(ctx))
 	switch {
@@ -123,7 +139,7 @@ func (w *Watcher) poll(ctx context.Context) time.Duration {
 		return 0
 	case err != nil:
 		w.note(err)
-		return w.schedule.failed()
+		return w.schedule.failed(w.done > done)
 	}
 	w.note(nil)
 	if w.tracker.Backlog(head.Number) > 0 {
@@ -166,10 +182,14 @@ func (w *Watcher) read(ctx context.Context) (head chains.Block, err error) {
 // stand several servers, and the newest block must not go back and forth between them.
 func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains.Heads) error {
 	w.catchUp.begin(w.log, w.tracker.Backlog(heads.Latest.Number), w.network.BackfillBlocks())
-	var last Kind
+	var (
+		last    Kind
+		failure error
+	)
 	for step, err := range w.tracker.Advance(ctx, reader, heads.Latest) {
 		if err != nil {
-			return fmt.Errorf("follow the chain to block %d: %w", heads.Latest.Number, err)
+			failure = fmt.Errorf("follow the chain to block %d: %w", heads.Latest.Number, err)
+			break
 		}
 		// What was done before this step is saved, but not in the middle of a reorg: after a crash there, it would be told
 		// with another depth or not at all.
@@ -178,19 +198,23 @@ func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains
 		}
 		w.do(step)
 		last, w.unsaved = step.Kind, true
+		w.done++
+	}
+	if failure != nil && !errors.Is(failure, chains.ErrBehind) {
+		return failure // A reader that only lacks a block may have told the truth about the newest one.
 	}
 	if w.tracker.Behind(heads.Latest.Number) {
 		if w.behindSince.IsZero() {
 			w.behindSince = time.Now()
 		}
 		if time.Since(w.behindSince) < w.network.StaleAfter/2 {
-			return nil
+			return failure
 		}
 	} else {
 		w.behindSince = time.Time{}
 	}
 	w.publish(heads)
-	return nil
+	return failure
 }
 
 // panicked counts a panic and says where it was. What the value says is told only if the runtime made it: any other
@@ -214,12 +238,7 @@ func (e *panicError) Reason() string { return "panic" }
 
 // note keeps how the last poll went, and says so when it went otherwise than the one before.
 func (w *Watcher) note(err error) {
-	w.mu.Lock()
-	w.status.Problem = ""
-	if err != nil {
-		w.status.Problem = err.Error()
-	}
-	w.mu.Unlock()
+	w.setProblem(err)
 	switch {
 	case err != nil:
 		w.fail(chains.ReasonOf(err), err)
@@ -230,6 +249,15 @@ func (w *Watcher) note(err error) {
 		w.log.Info("network can be read again")
 	}
 	w.failing = err != nil
+}
+
+func (w *Watcher) setProblem(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status.Problem = ""
+	if err != nil {
+		w.status.Problem = err.Error()
+	}
 }
 
 func (w *Watcher) fail(reason string, err error) {

@@ -1,8 +1,6 @@
 package watcher
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -179,16 +177,11 @@ func TestGoesOnAfterAKill(t *testing.T) {
 func TestStoreThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		chain, store, b := newClockwork(2*time.Second), newMemory(), newBook()
-		store.fail = errors.New("disk full")
-		w := newWatcher(testNetwork(2*time.Second), &sources{readers: []chains.Reader{chain}}, store, b.Observe, zap.NewNop())
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); w.Run(ctx) }()
+		chain, b := newClockwork(2*time.Second), newBook()
+		stop := watch(t, testNetwork(2*time.Second), &sources{readers: []chains.Reader{chain}}, &savesFail{memory: newMemory()}, b)
 		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
 		synctest.Wait()
-		cancel()
-		<-done
+		stop()
 		if b.sum(chains.Blocks) < 29 || b.sum(chains.WatcherFailures, "cursor") < 20 {
 			t.Errorf("%v blocks counted, %v failures", b.sum(chains.Blocks), b.sum(chains.WatcherFailures, "cursor"))
 		}
