@@ -16,6 +16,9 @@ type Metric struct {
 	Buckets []float64
 	// Stale says what becomes of a Gauge that nobody refreshes.
 	Stale Staleness
+	// Describes is, for a Gauge that is always 1, how many of its labels name what the others describe: a new description
+	// takes the place of the old one.
+	Describes int
 }
 
 // Kind is how a metric's samples add up.

@@ -100,7 +100,7 @@ var (
 		Help: "Newest block that the endpoint told of.",
 	}
 	EndpointInfo = &Metric{
-		Name: "endpoint_info", Kind: Gauge, Labels: []string{"endpoint", "client", "version"},
+		Name: "endpoint_info", Kind: Gauge, Labels: []string{"endpoint", "client", "version"}, Describes: 1,
 		Help: "What answers at the endpoint; always 1.",
 	}
 	EndpointWrongChain = &Metric{

@@ -47,7 +47,7 @@ type Endpoint struct {
 	URL  Secret
 	// WebSocketURL is where new heads can be subscribed to; empty where they can't.
 	WebSocketURL Secret
-	// RateLimit is how many requests a second the endpoint may be sent; zero is no limit.
+	// RateLimit is how many calls a second the endpoint may be sent; zero is no limit.
 	RateLimit float64
 	// Timeout is how long a request may take.
 	Timeout time.Duration

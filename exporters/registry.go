@@ -123,6 +123,9 @@ func (r *Registry) Observe(o chains.Observation) {
 	if !ok {
 		return // Observed by a watcher that is being stopped.
 	}
+	for _, sample := range o.Samples {
+		r.declared(sample) // Before the first is added: what panics half-way is counted again at each try.
+	}
 	net.mu.Lock()
 	defer net.mu.Unlock()
 	for _, sample := range o.Samples {
@@ -130,15 +133,22 @@ func (r *Registry) Observe(o chains.Observation) {
 	}
 }
 
-// add adds one sample to its series. The network's lock is held.
-func (r *Registry) add(net *network, at time.Time, sample chains.Sample) {
+// declared finds the declaration of a sample's metric; to observe another is a mistake in the program.
+func (r *Registry) declared(sample chains.Sample) *declared {
 	d, ok := r.metrics[sample.Metric]
 	if !ok || len(sample.Labels) != len(d.Labels) {
 		panic(fmt.Sprintf("metric %s is not declared with %d labels", sample.Metric.Name, len(sample.Labels)))
 	}
+	return d
+}
+
+// add adds one sample to its series. The network's lock is held.
+func (r *Registry) add(net *network, at time.Time, sample chains.Sample) {
+	d := r.declared(sample)
 	key := d.Name + "\xff" + strings.Join(sample.Labels, "\xff")
 	s, ok := net.series[key]
 	if !ok {
+		net.outdate(d, sample.Labels)
 		s = newSeries(d, net.name, sample.Labels)
 		net.series[key] = s
 	}
@@ -147,6 +157,24 @@ func (r *Registry) add(net *network, at time.Time, sample chains.Sample) {
 		net.read = now
 	}
 	s.add(sample.Value, at, now)
+}
+
+// outdate drops what described the same thing before. The lock is held.
+func (net *network) outdate(d *declared, values []string) {
+	if d.Describes == 0 {
+		return
+	}
+	maps.DeleteFunc(net.series, func(_ string, s *series) bool {
+		if s.metric != d {
+			return false
+		}
+		for i, name := range d.Labels[:d.Describes] {
+			if value, _ := s.label(name); value != values[i] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // Describe implements prometheus.Collector.

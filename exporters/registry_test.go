@@ -132,6 +132,33 @@ func TestCountersBeginAtZero(t *testing.T) {
 	}
 }
 
+// A node that was upgraded is one thing, not two.
+func TestDescriptionTakesThePlaceOfTheOldOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := watching(t)
+		for _, version := range []string{"1", "2"} {
+			observe(r, time.Now(), chains.EndpointInfo.Sample(1, "node", "geth", version), chains.EndpointInfo.Sample(1, "other", "reth", "1"))
+		}
+		expect(t, r, "upgraded", map[string]string{
+			`endpoint_info{client="geth",endpoint="node",network="devnet",version="1"}`:  "",
+			`endpoint_info{client="geth",endpoint="node",network="devnet",version="2"}`:  "1",
+			`endpoint_info{client="reth",endpoint="other",network="devnet",version="1"}`: "1",
+		})
+	})
+}
+
+// What can't be observed as a whole is not observed in part: a watcher tries again, and would count twice.
+func TestPanicCountsNothing(t *testing.T) {
+	t.Parallel()
+	r := watching(t)
+	func() {
+		defer func() { _ = recover() }()
+		observe(r, time.Now(), chains.Blocks.Sample(1), (&chains.Metric{Name: "unknown", Kind: chains.Counter}).Sample(1))
+	}()
+	expect(t, r, "after a panic", map[string]string{`blocks_total{network="devnet"}`: "0"})
+}
+
 func TestWatchAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -34,8 +34,8 @@ type block struct {
 	TimestampMs           *hexutil.Uint64 `json:"timestampMs"`
 }
 
-// maxTimestamp is in the year 36812: what is beyond is no time.
-const maxTimestamp = 1 << 40
+// maxTimestamp is the end of the year 9999: what is beyond can't be written down (time.Time.MarshalJSON).
+const maxTimestamp = 253402300799
 
 // maxGas is what a float64 counts exactly; sums of it do not overflow.
 const maxGas = 1 << 53

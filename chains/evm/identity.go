@@ -52,7 +52,6 @@ func (r *Reader) identify(ctx context.Context) error {
 	calls := []*rpc.Call{askID}
 	whole := same || age > reconnectLasts
 	if whole {
-		calls = append(calls, askVersion, askConfig)
 		if !r.network.Genesis.IsZero() {
 			calls = append(calls, askGenesis)
 		}
@@ -72,6 +71,9 @@ func (r *Reader) identify(ctx context.Context) error {
 	// The count from before the calls: a connection that was made for them may not be the last.
 	r.identity.connections = max(connections, 1)
 	if whole {
+		// Apart from what is needed: some servers refuse a whole request for a method that they do not allow.
+		_ = r.client.Do(ctx, askVersion)
+		_ = r.client.Do(ctx, askConfig)
 		if askConfig.Err != nil {
 			config = nil // It may have been decoded in part.
 		}

@@ -12,9 +12,11 @@ import (
 )
 
 var (
-	identityCalls = []string{"eth_chainId", "web3_clientVersion", "eth_config"}
-	chainIDCall   = []string{"eth_chainId"}
-	genesisCall   = blockOf(hex(0))
+	chainIDCall = []string{"eth_chainId"}
+	genesisCall = blockOf(hex(0))
+	// What is not needed is asked apart: some servers refuse a whole request for a method that they do not allow.
+	versionCall = []string{"web3_clientVersion"}
+	configCall  = []string{"eth_config"}
 )
 
 // founded is a network whose genesis block is known, and which the node serves.
@@ -45,7 +47,7 @@ func TestIdentityIsAskedOnce(t *testing.T) {
 		t.Error(err)
 	}
 	all := tagCalls(chains.Tags()...)
-	mustAsk(t, n, identityCalls, all, all, all, []string{blockOf(hex(7))}, []string{"eth_blockNumber"})
+	mustAsk(t, n, chainIDCall, versionCall, configCall, all, all, all, []string{blockOf(hex(7))}, []string{"eth_blockNumber"})
 }
 
 func TestIdentityWithGenesis(t *testing.T) {
@@ -53,7 +55,7 @@ func TestIdentityWithGenesis(t *testing.T) {
 	n := newNode(t)
 	r, _ := connect(t, n, founded(t, n, 4))
 	heads(t, r)
-	mustAsk(t, n, append(slices.Clone(identityCalls), genesisCall), tagCalls(chains.Tags()...))
+	mustAsk(t, n, append(slices.Clone(chainIDCall), genesisCall), versionCall, configCall, tagCalls(chains.Tags()...))
 }
 
 // With another connection, another server may be behind the URL.
@@ -64,7 +66,7 @@ func TestChainIDIsAskedAfterReconnect(t *testing.T) {
 	r, _ := connect(t, n, devnet(4))
 	heads(t, r)
 	all := tagCalls(chains.Tags()...)
-	mustAsk(t, n, identityCalls, all)
+	mustAsk(t, n, chainIDCall, versionCall, configCall, all)
 	heads(t, r)
 	mustAsk(t, n, all, chainIDCall)
 }
@@ -79,7 +81,7 @@ func TestEveryAnswerOnItsOwnConnection(t *testing.T) {
 	r, _ := connect(t, n, devnet(4))
 	heads(t, r)
 	all := tagCalls(chains.Tags()...)
-	mustAsk(t, n, identityCalls, all, chainIDCall)
+	mustAsk(t, n, chainIDCall, versionCall, configCall, all, chainIDCall)
 	heads(t, r)
 	mustAsk(t, n, chainIDCall, all, chainIDCall)
 }
@@ -94,7 +96,7 @@ func TestIdentityGrowsOld(t *testing.T) {
 	n.result("web3_clientVersion", `"reth/v1.8.2-9c30bf7/x86_64-unknown-linux-gnu"`)
 	r.identity.read = r.identity.read.Add(-identityLasts - time.Second)
 	heads(t, r)
-	mustAsk(t, n, identityCalls, tagCalls(chains.Tags()...))
+	mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Tags()...))
 	want := []string{"endpoint_info{node,Geth,1.16.4-stable-41714b49} 1", "endpoint_info{node,reth,1.8.2-9c30bf7} 1"}
 	if got := show(seen.of(chains.EndpointInfo)); !slices.Equal(got, want) {
 		t.Errorf("observed %v", got)
@@ -132,7 +134,7 @@ func TestWrongChainID(t *testing.T) {
 	n.serve(1)
 	r, seen := connect(t, n, devnet(4))
 	mustBeExcluded(t, r, seen)
-	mustAsk(t, n, identityCalls, identityCalls, identityCalls) // Nothing else was asked.
+	mustAsk(t, n, chainIDCall, chainIDCall, chainIDCall) // Nothing else was asked.
 	n.serve(1337)
 	heads(t, r) // It is not excluded for ever.
 }
@@ -225,7 +227,7 @@ func TestEverythingIsAskedAfterAWrongChain(t *testing.T) {
 	n.take()
 	n.serve(1337)
 	heads(t, r)
-	if got, want := n.take()[0], append(slices.Clone(identityCalls), genesisCall); !slices.Equal(got, want) {
+	if got, want := n.take()[0], append(slices.Clone(chainIDCall), genesisCall); !slices.Equal(got, want) {
 		t.Errorf("asked %q first, want %q", got, want)
 	}
 }
@@ -322,7 +324,7 @@ func TestIdentityWithoutVersion(t *testing.T) {
 				set(n, "eth_config")
 				r, seen := connect(t, n, devnet(batch))
 				mustLack(t, heads(t, r).Samples, nextFork)
-				if got := show(seen.of(chains.EndpointInfo)); !slices.Equal(got, []string{"endpoint_info{node,,} 1"}) {
+				if got := show(seen.of(chains.EndpointInfo)); len(got) > 0 {
 					t.Errorf("observed %v", got)
 				}
 			})

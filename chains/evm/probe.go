@@ -118,7 +118,7 @@ func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) 
 	}
 }
 
-// addAbilities tells which of the optional methods the endpoint has, and whether it takes batches.
+// addAbilities tells whether the endpoint has eth_config, and what that says of the next fork.
 func addAbilities(ctx context.Context, client *rpc.Client, add adder) {
 	var config *chainConfig
 	call := &rpc.Call{Method: "eth_config", Result: &config}

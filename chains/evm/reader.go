@@ -61,8 +61,7 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	if latest == nil {
 		return chains.Heads{}, fmt.Errorf("read heads: %w", r.nonsense("the endpoint has no latest block"))
 	}
-	r.meter.Head(latest.number())
-	r.meter.Info(r.identity.client, r.identity.version)
+	r.tell(latest.number())
 
 	heads := chains.Heads{Latest: latest.toBlock(), Tagged: make(map[chains.Tag]chains.Block), Samples: r.measure(latest, history)}
 	for i, b := range blocks {
@@ -90,6 +89,10 @@ func historyCall(result **feeHistory) *rpc.Call {
 
 // Block reads the canonical block of a number.
 func (r *Reader) Block(ctx context.Context, number uint64) (chains.Block, error) {
+	if number == 0 {
+		// By it a chain is told from another one: behind a proxy, the server changes while the connection stays.
+		r.identity.connections = 0
+	}
 	blocks, err := r.Blocks(ctx, number, number)
 	if err != nil {
 		return chains.Block{}, err
@@ -116,19 +119,25 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 			},
 		}
 	}
-	if err := r.do(ctx, calls...); err != nil {
-		return nil, fmt.Errorf("read blocks from %d: %w", from, err)
+	_ = r.client.Do(ctx, calls...) // Each call tells by itself.
+	if err := r.identify(ctx); err != nil {
+		return nil, err
 	}
-	blocks := make([]chains.Block, len(answers))
+	for i, call := range calls { // An endpoint that answers nonsense is not believed in the rest either.
+		if chains.ReasonOf(call.Err) == rpc.OutcomeBadResponse {
+			return nil, fmt.Errorf("read block %d: %w", from+uint64(i), call.Err)
+		}
+	}
+	blocks := make([]chains.Block, 0, len(answers))
 	for i, answer := range answers {
 		number := from + uint64(i)
 		if calls[i].Err != nil {
-			return nil, fmt.Errorf("read block %d: %w", number, calls[i].Err)
+			return blocks, fmt.Errorf("read block %d: %w", number, calls[i].Err)
 		}
 		if answer == nil {
-			return nil, fmt.Errorf("read block %d: %w", number, chains.ErrNotYet)
+			return blocks, fmt.Errorf("read block %d: %w", number, chains.ErrNotYet)
 		}
-		blocks[i] = answer.toBlock()
+		blocks = append(blocks, answer.toBlock())
 	}
 	return blocks, nil
 }
@@ -160,9 +169,16 @@ func (r *Reader) check(ctx context.Context) error {
 	if call.Err != nil {
 		return call.Err
 	}
-	r.meter.Head(uint64(number))
-	r.meter.Info(r.identity.client, r.identity.version)
+	r.tell(uint64(number))
 	return nil
+}
+
+// tell accounts for what the endpoint says of itself.
+func (r *Reader) tell(head uint64) {
+	r.meter.Head(head)
+	if r.identity.client != "" {
+		r.meter.Info(r.identity.client, r.identity.version)
+	}
 }
 
 // measure gives what the network charges now, at a block.
@@ -190,7 +206,7 @@ func (r *Reader) measure(b *block, history *feeHistory) []chains.Sample {
 		}
 	}
 	samples = append(samples, r.measureBlobs(b, history)...)
-	if c := r.identity.config; c != nil && c.Next != nil {
+	if c := r.identity.config; c != nil && c.Next != nil && c.Next.ActivationTime > uint64(*b.Timestamp) {
 		samples = append(samples, nextFork.Sample(float64(c.Next.ActivationTime)))
 	}
 	return samples

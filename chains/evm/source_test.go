@@ -147,7 +147,7 @@ func TestSourceCheck(t *testing.T) {
 	if got := a.take(); len(got) > 0 {
 		t.Errorf("a was asked %q although it was just used", got)
 	}
-	mustAsk(t, c, identityCalls, []string{"eth_blockNumber"})
+	mustAsk(t, c, chainIDCall, versionCall, configCall, []string{"eth_blockNumber"})
 	got := show(seen.of(chains.EndpointBlockNumber))
 	if want := []string{"endpoint_block_number{a} 24630100", "endpoint_block_number{c} 7"}; !slices.Equal(got, want) {
 		t.Errorf("observed %v, want %v", got, want)

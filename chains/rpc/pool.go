@@ -64,10 +64,14 @@ func (p *Pool[R]) Add(name string, reader R, state State) {
 // Try gives use one endpoint after the other, those that work first, until use returns nil. It returns the errors of
 // all. A use that panics leaves the pool in order.
 func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) error {
-	var failures []error
+	var (
+		failures []error
+		kept     *member[R] // The one in use, if it was only passed over: then it still is.
+	)
 	for _, m := range p.order() {
 		m.mu.Lock()
 		m.used = true
+		active := m.active
 		m.mu.Unlock()
 		err := p.useOne(ctx, m, use)
 		if ctx.Err() != nil {
@@ -78,9 +82,12 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 			p.activate(m)
 			return nil
 		}
+		if active && errors.Is(err, ErrPassOver) {
+			kept = m
+		}
 		failures = append(failures, err)
 	}
-	p.activate(nil)
+	p.activate(kept)
 	return errors.Join(failures...)
 }
 

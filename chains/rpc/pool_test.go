@@ -198,7 +198,7 @@ func TestEndpointThatOnlyPassesChecks(t *testing.T) {
 		_ = c.try(t)
 		c.fail("")
 		c.check(t)
-		c.check(t) // It was in use before the one before.
+		c.check(t)                   // It was in use before the one before.
 		time.Sleep(10 * time.Second) //nolint:forbidigo // Simulated time.
 		c.taken()
 		if _ = c.try(t); c.taken() != "a" {
@@ -280,9 +280,9 @@ func TestPassOver(t *testing.T) {
 	if err := c.Try(t.Context(), behind("abc")); !errors.Is(err, ErrPassOver) {
 		t.Errorf("all were passed over, and the error is %v", err)
 	}
-	c.expect(t, "a up, b up, c up")
+	c.expect(t, "a up, b up active, c up") // It is no worse than the others.
 	c.Check(t.Context(), behind("abc"))
-	c.expect(t, "a up, b up, c up")
+	c.expect(t, "a up, b up active, c up")
 	if n := c.logs.FilterMessage("endpoint failed").Len(); n > 0 {
 		t.Errorf("%d endpoints failed", n)
 	}

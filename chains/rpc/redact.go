@@ -66,7 +66,7 @@ func scrubber(u *url.URL) func(string) string {
 
 // secretParts takes a URL apart: each part could be a key, or hold one.
 func secretParts(u *url.URL) []string {
-	parts := []string{u.String(), u.Host, u.Hostname(), u.RequestURI(), u.Path, u.EscapedPath(), u.RawQuery, u.Fragment, u.EscapedFragment()}
+	parts := []string{u.String(), u.RequestURI(), u.Path, u.EscapedPath(), u.RawQuery, u.Fragment, u.EscapedFragment()}
 	parts = append(parts, strings.Split(u.Path, "/")...)
 	for _, part := range strings.Split(u.EscapedPath(), "/") {
 		unescaped, _ := url.PathUnescape(part)
@@ -80,8 +80,13 @@ func secretParts(u *url.URL) []string {
 		password, _ := u.User.Password()
 		parts = append(parts, u.User.String(), u.User.Username(), password, u.User.Username()+":"+password)
 	}
+	// The last two labels are the endpoint's default name: "geth", as containers are called, is no secret, but it is what
+	// the client says that it is, too.
 	labels := strings.Split(u.Hostname(), ".")
-	return append(parts, labels[:max(0, len(labels)-2)]...)
+	if len(labels) <= 2 {
+		return parts
+	}
+	return append(append(parts, u.Host, u.Hostname()), labels[:len(labels)-2]...)
 }
 
 // encodings gives the forms in which a secret can come back: as it is, escaped for URLs and JSON, in base64.
