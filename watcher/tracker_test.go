@@ -261,6 +261,10 @@ func TestNonsense(t *testing.T) {
 			s.mine(2)
 			s.blocks[len(s.blocks)-2].Parent[5] ^= 1
 		},
+		"a branch that does not hang together": func(s *simulation) {
+			s.reorg(5, 7)
+			s.blocks[len(s.blocks)-5].Parent[5] ^= 1
+		},
 		"two genesis blocks": func(s *simulation) {
 			for i := range s.blocks {
 				s.blocks[i].Hash[3] ^= 1
@@ -277,7 +281,7 @@ func TestNonsense(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			before, applied := tracker.Cursor(), l.applied
+			before, applied := tracker.Cursor(), l.clone()
 			change(s)
 			if name == "two genesis blocks" {
 				tracker.cursor.Genesis = s.blocks[0].Hash // The node says both.
@@ -286,7 +290,7 @@ func TestNonsense(t *testing.T) {
 			if chains.ReasonOf(err) != "inconsistent" {
 				t.Errorf("got %v, want an inconsistency", err)
 			}
-			if l.applied != applied || tracker.Cursor().Tip() != before.Tip() {
+			if l.applied != applied.applied || len(l.reorgs) != len(applied.reorgs) || tracker.Cursor().Tip() != before.Tip() {
 				t.Error("nonsense moved the tracker")
 			}
 		})
