@@ -32,6 +32,8 @@ type Environment struct {
 type Report struct {
 	// ChainID is what the endpoint says that its network is.
 	ChainID string
+	// Refused says why the endpoint does not take as many calls in one request as it is to be sent; nil if it does.
+	Refused error
 	// Facts are the findings, in the order in which they should be read.
 	Facts []Fact
 }

@@ -72,7 +72,7 @@ var (
 	BlockDelay = &Metric{
 		Name: "block_delay_seconds", Kind: Histogram,
 		Buckets: []float64{.05, .1, .25, .5, .75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 36, 60, 120, 300, 900, 3600},
-		Help:    "Time from a block's own timestamp until it was read here; 0 for a block from the future.",
+		Help:    "Time from a block's own timestamp until it was read here, blocks that were caught up on included; 0 for a block from the future.",
 	}
 	SlotsMissed = &Metric{
 		Name: "slots_missed_total", Kind: Counter,

@@ -101,6 +101,10 @@ const (
 	// DefaultBatch is a batch that every node and most providers take (CHAINS.md section 16.3).
 	DefaultBatch = 20
 
+	// leastStaleAfter and leastPollInterval keep a slip of the pen from hammering an endpoint.
+	leastStaleAfter   = time.Second
+	leastPollInterval = 50 * time.Millisecond
+
 	minStaleAfter = 30 * time.Second
 	maxStaleAfter = 2 * time.Minute
 )
@@ -157,8 +161,14 @@ func (n Network) Validate() error {
 	case n.Layer == 2 && n.Parent == "":
 		report("parent", "is missing: say which network of layer 1 it settles on")
 	}
-	if n.StaleAfter > 0 && n.PollInterval > n.StaleAfter {
-		report("poll_interval", "%s is longer than stale_after %s: every value would be stale between two polls",
+	if n.StaleAfter > 0 && n.StaleAfter < leastStaleAfter {
+		report("stale_after", "must be at least %s", leastStaleAfter)
+	}
+	switch {
+	case n.PollInterval > 0 && n.PollInterval < leastPollInterval:
+		report("poll_interval", "must be at least %s", leastPollInterval)
+	case n.StaleAfter > 0 && n.PollInterval >= n.StaleAfter:
+		report("poll_interval", "%s is not shorter than stale_after %s: every value would be stale between two polls",
 			n.PollInterval, n.StaleAfter)
 	}
 	if len(n.Endpoints) == 0 {

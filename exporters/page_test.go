@@ -59,7 +59,7 @@ func TestReady(t *testing.T) {
 		says(200, "read 1m30s ago", "read 6m30s ago")
 		// What was read once stays ready: whether it is still read is for alerts to tell, not a reason to be restarted.
 		one.Problem = "first.example: timeout"
-		says(200, "read 1m30s ago", "read 6m30s ago")
+		says(200, "read 1m30s ago, now: first.example: timeout", "read 6m30s ago")
 	})
 }
 

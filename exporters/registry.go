@@ -90,7 +90,7 @@ func (r *Registry) Watch(n chains.Network) {
 	r.add(net, now, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
 	if !ok {
 		r.add(net, now, chains.NetworkUp.Sample(0))
-		r.startCounters(net, now, n.Slots)
+		r.startCounters(net, n.Slots)
 	}
 }
 
@@ -98,12 +98,13 @@ func hasEndpoint(n chains.Network, name string) bool {
 	return slices.ContainsFunc(n.Endpoints, func(e chains.Endpoint) bool { return e.Name == name })
 }
 
-// startCounters lets the counters without labels begin at zero: the first event is then an increase that
+// startCounters lets the counters and histograms without labels begin at zero: the first event is then an increase that
 // Prometheus sees.
-func (r *Registry) startCounters(net *network, now time.Time, slots bool) {
+func (r *Registry) startCounters(net *network, slots bool) {
 	for _, m := range chains.Metrics() {
-		if m.Kind == chains.Counter && len(m.Labels) == 0 && (slots || m != chains.SlotsMissed) {
-			r.add(net, now, m.Sample(0))
+		counts := m.Kind == chains.Counter || m.Kind == chains.Histogram
+		if counts && len(m.Labels) == 0 && (slots || m != chains.SlotsMissed) {
+			net.of(r.metrics[m], nil)
 		}
 	}
 }
@@ -144,19 +145,24 @@ func (r *Registry) declared(sample chains.Sample) *declared {
 
 // add adds one sample to its series. The network's lock is held.
 func (r *Registry) add(net *network, at time.Time, sample chains.Sample) {
-	d := r.declared(sample)
-	key := d.Name + "\xff" + strings.Join(sample.Labels, "\xff")
-	s, ok := net.series[key]
-	if !ok {
-		net.outdate(d, sample.Labels)
-		s = newSeries(d, net.name, sample.Labels)
-		net.series[key] = s
-	}
+	s := net.of(r.declared(sample), sample.Labels)
 	now := time.Now()
 	if sample.Metric == chains.NetworkUp && sample.Value > 0 {
 		net.read = now
 	}
 	s.add(sample.Value, at, now)
+}
+
+// of gives the series of a metric with these label values, which begins at zero. The lock is held.
+func (net *network) of(d *declared, values []string) *series {
+	key := d.Name + "\xff" + strings.Join(values, "\xff")
+	s, ok := net.series[key]
+	if !ok {
+		net.outdate(d, values)
+		s = newSeries(d, net.name, values)
+		net.series[key] = s
+	}
+	return s
 }
 
 // outdate drops what described the same thing before. The lock is held.

@@ -108,6 +108,8 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	for _, status := range s.Status() {
 		line := "read " + age(status.LastRead) + " ago"
 		switch {
+		case !status.LastRead.IsZero() && status.Problem != "":
+			line += ", now: " + problem(status)
 		case !status.LastRead.IsZero():
 		case time.Since(status.Since) > givenUpAfter:
 			line = "given up on after " + givenUpAfter.String() + ", still tried: " + problem(status)
@@ -141,4 +143,12 @@ func answer(w http.ResponseWriter, code int, text string) {
 	_, _ = w.Write([]byte(text))
 }
 
-func age(t time.Time) string { return time.Since(t).Round(time.Second).String() }
+// age tells how long ago a time was, as exactly as people want to know it.
+func age(t time.Time) string {
+	const day = 24 * time.Hour
+	since := max(0, time.Since(t)) // Blocks can be a little ahead of the clock.
+	if since > 3*day {
+		return fmt.Sprintf("%d days", since/day)
+	}
+	return since.Round(time.Second).String()
+}

@@ -80,12 +80,16 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 // catchUp tells how far behind the watcher is and how long it takes to catch up.
 type catchUp struct {
 	start time.Time
+	said  time.Time
 	total uint64
 	left  uint64
 }
 
 // catchUpBlocks is from how many blocks on catching up is worth a line in the log: a poll that was a little late is not.
 const catchUpBlocks = readBlocks
+
+// saidEvery is how often the log tells how far it is.
+const saidEvery = 10 * time.Second
 
 func (c *catchUp) on() bool { return c.total > 0 }
 
@@ -95,7 +99,7 @@ func (c *catchUp) begin(log *zap.Logger, backlog, most uint64) {
 	if c.on() || c.left < catchUpBlocks {
 		return
 	}
-	c.start, c.total = time.Now(), c.left
+	c.start, c.said, c.total = time.Now(), time.Now(), c.left
 	log.Info("catching up", zap.Uint64("blocks", c.total))
 }
 
@@ -113,7 +117,11 @@ func (c *catchUp) end(log *zap.Logger, left uint64) {
 		return
 	}
 	took := time.Since(c.start)
+	if left > 0 && time.Since(c.said) < saidEvery {
+		return
+	}
 	if left > 0 {
+		c.said = time.Now()
 		estimate := time.Duration(float64(took) / float64(max(c.total, left+1)-left) * float64(left))
 		log.Info("still catching up", zap.Uint64("blocks", left), zap.Duration("since", took), zap.Duration("estimate", estimate))
 		return

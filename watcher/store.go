@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 	"go.uber.org/zap"
 )
@@ -33,15 +34,28 @@ type Owner struct {
 type Files struct {
 	folder string
 	log    *zap.Logger
+	lock   *flock.Flock
 }
 
-// NewFiles makes the folder if need be.
+// NewFiles makes the folder if need be, and keeps other processes from using it until Close, or until the process ends:
+// two of them would lose each other's place.
 func NewFiles(folder string, log *zap.Logger) (*Files, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, fmt.Errorf("make the storage folder: %w", err)
 	}
-	return &Files{folder: folder, log: log}, nil
+	f := &Files{folder: folder, log: log, lock: flock.New(filepath.Join(folder, ".lock"))}
+	switch locked, err := f.lock.TryLock(); {
+	case err != nil:
+		// Not every file system can lock, and the folder may be read-only: each cursor that can't be saved will say so.
+		log.Warn("storage folder can't be locked: take care that no other layerwatch uses it", zap.Error(err))
+	case !locked:
+		return nil, fmt.Errorf("lock the storage folder %s: another layerwatch uses it; give each its own --storage.path", folder)
+	}
+	return f, nil
 }
+
+// Close lets another process use the folder.
+func (f *Files) Close() error { return f.lock.Unlock() }
 
 // cursorFile is what stands in a file.
 type cursorFile struct {

@@ -39,6 +39,7 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reader) error) error {
 	return s.pool.Try(ctx, func(ctx context.Context, r *Reader) error {
 		err := use(ctx, r)
+		r.doubtful = err != nil
 		if errors.Is(err, chains.ErrBehind) {
 			return fmt.Errorf("%w: %w", rpc.ErrPassOver, err)
 		}

@@ -33,7 +33,7 @@ var (
 	}
 	baseFeeRecentMax = &chains.Metric{
 		Name: "base_fee_recent_max_wei", Kind: chains.RecentMax,
-		Help: "Highest base fee per gas of the blocks of the window that ends now, so that no scrape misses a spike.",
+		Help: "Highest base fee per gas of the blocks of the window that ends now, so that no scrape misses a spike; absent where no block's own time is in the window.",
 	}
 	priorityFee = &chains.Metric{
 		Name: "priority_fee_wei", Kind: chains.Gauge, Labels: []string{"percentile"},

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,12 @@ func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error)
 		addTag(ctx, client, add, tag, latest)
 	}
 	addFees(ctx, client, add, latest)
+	endpoint.Batch = cmp.Or(endpoint.Batch, chains.DefaultBatch)
+	if report.Refused = probeBatch(ctx, endpoint); report.Refused == nil {
+		add("batches", "yes, of %d calls", endpoint.Batch)
+	} else {
+		add("batches", "not of %d calls: %v", endpoint.Batch, unprefixed(report.Refused))
+	}
 	addAbilities(ctx, client, add)
 	addLatency(ctx, client, add)
 	return report, nil
@@ -116,6 +123,28 @@ func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) 
 	if fee := history.atBlob(latest.number()); fee != nil {
 		add("blob base fee", "%s gwei", gwei(fee))
 	}
+}
+
+// probeBatch sends as many calls in one request as the watcher will: not every endpoint takes that.
+func probeBatch(ctx context.Context, endpoint chains.Endpoint) error {
+	client, err := rpc.NewClient(rpc.Config{URL: endpoint.URL, Timeout: endpoint.Timeout, Batch: endpoint.Batch, Meter: noMeter{}})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	calls := make([]*rpc.Call, client.Batch())
+	for i := range calls {
+		calls[i] = &rpc.Call{Method: "eth_blockNumber", Result: new(hexutil.Uint64)}
+	}
+	if err := client.Do(ctx, calls...); err != nil {
+		return err
+	}
+	for _, call := range calls {
+		if call.Err != nil {
+			return call.Err
+		}
+	}
+	return nil
 }
 
 // addAbilities tells whether the endpoint has eth_config, and what that says of the next fork.

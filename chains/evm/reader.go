@@ -23,6 +23,8 @@ type Reader struct {
 	meter   chains.EndpointMeter
 
 	identity identity
+	// doubtful tells that the last use failed: only a read of the heads can show that the next one would not.
+	doubtful bool
 	// turn rotates the tags where they do not fit into one batch.
 	turn int
 }
@@ -158,6 +160,11 @@ func (r *Reader) do(ctx context.Context, calls ...*rpc.Call) error {
 
 // check asks the cheapest question there is: an endpoint in reserve is asked it now and then.
 func (r *Reader) check(ctx context.Context) error {
+	if r.doubtful {
+		_, err := r.Heads(ctx)
+		r.doubtful = err != nil
+		return err
+	}
 	if err := r.identify(ctx); err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type member[R any] struct {
 	known   bool // up says something: the endpoint was used before
 	used    bool // Try used it since the last Check
 	problem string
+	// category is the Reason of the problem: a failure of another kind is worth a line.
+	category string
 	// trusted is from when on an endpoint that passes checks is preferred again: the next failure in use makes the wait
 	// longer, because there are endpoints that answer a check and nothing else.
 	trusted time.Time
@@ -190,14 +192,15 @@ func (p *Pool[R]) useOne(ctx context.Context, m *member[R], use func(context.Con
 // settle notes how a use went, and says so when it went otherwise than the one before.
 func (p *Pool[R]) settle(m *member[R], err error) {
 	m.mu.Lock()
-	wasUp, wasKnown := m.up, m.known
-	m.up, m.known, m.problem = err == nil, true, ""
+	wasUp, wasKnown, category := m.up, m.known, m.category
+	m.up, m.known, m.problem, m.category = err == nil, true, "", categoryOf(err)
 	if err != nil {
 		m.problem = err.Error()
 	}
+	changed := m.category != category
 	m.mu.Unlock()
 	switch {
-	case err != nil && (wasUp || !wasKnown):
+	case err != nil && (wasUp || !wasKnown || changed):
 		p.log.Warn("endpoint failed", zap.String("endpoint", m.name), zap.Error(err))
 	case err != nil:
 		p.log.Debug("endpoint still fails", zap.String("endpoint", m.name), zap.Error(err))
@@ -205,6 +208,14 @@ func (p *Pool[R]) settle(m *member[R], err error) {
 		p.log.Info("endpoint works again", zap.String("endpoint", m.name))
 	}
 	m.tell()
+}
+
+func categoryOf(err error) string {
+	var categorised interface{ Reason() string }
+	if errors.As(err, &categorised) {
+		return categorised.Reason()
+	}
+	return ""
 }
 
 // activate marks the endpoint in use; nil when none is.

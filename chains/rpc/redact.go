@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -22,8 +23,15 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, errors.New("not a URL that begins with http:// or https://")
 	case parsed.Hostname() == "":
 		return nil, errors.New("a URL without a host")
+	case parsed.Port() != "" && !isPort(parsed.Port()):
+		return nil, errors.New("a URL whose port is not between 1 and 65535")
 	}
 	return parsed, nil
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 const (

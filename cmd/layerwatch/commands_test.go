@@ -106,6 +106,8 @@ func TestCheckConfigProblems(t *testing.T) {
 // TestCheckConfigProbe asks endpoints: what serves another network, or nothing, is a problem with its path.
 func TestCheckConfigProbe(t *testing.T) {
 	t.Parallel()
+	single := httptest.NewServer(node{"eth_chainId": `"0x1"`, "batch": "too many"})
+	defer single.Close()
 	right, dead := httptest.NewServer(node{"eth_chainId": `"0x1"`}), httptest.NewServer(nil)
 	defer right.Close()
 	dead.Close()
@@ -114,8 +116,8 @@ func TestCheckConfigProbe(t *testing.T) {
 	if err := checkConfig(&out, loader(), file(t, good), true); err != nil {
 		t.Errorf("a good file: %v", err)
 	}
-	bad := fmt.Sprintf("networks: [{name: ethereum, endpoints: [{name: a, url: %[1]q}, {name: b, url: %[2]q}]}, {name: gnosis, endpoints: [{name: c, url: %[1]q}]}]",
-		right.URL+"/CANARY", dead.URL+"/CANARY")
+	bad := fmt.Sprintf("networks: [{name: ethereum, endpoints: [{name: a, url: %[1]q}, {name: b, url: %[2]q}, {name: s, url: %[3]q}, {name: t, url: %[3]q, batch: 1}]}, {name: gnosis, endpoints: [{name: c, url: %[1]q}]}]",
+		right.URL+"/CANARY", dead.URL+"/CANARY", single.URL)
 	err := checkConfig(&out, loader(), file(t, bad), true)
 	var problems *config.ProblemsError
 	if !errors.As(err, &problems) {
@@ -123,6 +125,7 @@ func TestCheckConfigProbe(t *testing.T) {
 	}
 	want := []string{
 		"networks[0].endpoints[1].url: b: call eth_chainId: connection refused",
+		"networks[0].endpoints[2].url: s: refuses 20 calls in one request, so give it a lower batch: call eth_blockNumber: HTTP 500 Internal Server Error",
 		"networks[1].endpoints[0].url: c: serves chain id 1, not 100",
 	}
 	if !slices.Equal(problems.Lines, want) {
@@ -273,25 +276,47 @@ func TestProbeAsksEveryFamily(t *testing.T) {
 type node map[string]string
 
 func (n node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var call struct {
-		ID     json.RawMessage
-		Method string
-		Params []any
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
 	}
-	if err := json.NewDecoder(r.Body).Decode(&call); err != nil {
+	w.Header().Set("Content-Type", "application/json")
+	var batch []request
+	if json.Unmarshal(body, &batch) == nil {
+		if len(n["batch"]) > 0 {
+			http.Error(w, n["batch"], http.StatusInternalServerError)
+			return
+		}
+		answers := make([]string, len(batch))
+		for i, call := range batch {
+			answers[i] = n.answer(call)
+		}
+		fmt.Fprintf(w, "[%s]", strings.Join(answers, ","))
+		return
+	}
+	var call request
+	if err := json.Unmarshal(body, &call); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	fmt.Fprint(w, n.answer(call))
+}
+
+type request struct {
+	ID     json.RawMessage
+	Method string
+	Params []any
+}
+
+func (n node) answer(call request) string {
 	result, ok := n[call.Method]
 	if !ok {
 		result = usual(call.Method, call.Params)
 	}
-	w.Header().Set("Content-Type", "application/json")
 	if result == "" {
-		fmt.Fprintf(w, `{"jsonrpc": "2.0", "id": %s, "error": {"code": -32601, "message": "no such method"}}`, call.ID)
-		return
+		return fmt.Sprintf(`{"jsonrpc": "2.0", "id": %s, "error": {"code": -32601, "message": "no such method"}}`, call.ID)
 	}
-	fmt.Fprintf(w, `{"jsonrpc": "2.0", "id": %s, "result": %s}`, call.ID, result)
+	return fmt.Sprintf(`{"jsonrpc": "2.0", "id": %s, "result": %s}`, call.ID, result)
 }
 
 // usual is what a node answers whose latest block is 256, with 12 seconds between blocks.

@@ -78,6 +78,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = store.Close() }()
 	group := watcher.NewGroup(ctx, all.Families(), store, registry, log)
 	process := exporters.NewProcess()
 	r := &reloader{load: o.loader().Load, file: o.file, apply: group.Apply, loaded: process.Loaded, log: log}

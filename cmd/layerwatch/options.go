@@ -73,6 +73,7 @@ func (r *reloader) reload() error {
 	}
 	r.loaded(err)
 	if err != nil {
+		r.log.Error("configuration not loaded: the one before, if any, stays in force", zap.Error(err))
 		return err
 	}
 	r.log.Info("configuration loaded", zap.Int("networks", len(networks)))
@@ -97,9 +98,7 @@ func (r *reloader) onHangup(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangups:
-			if err := r.reload(); err != nil {
-				r.log.Error("configuration not reloaded: the one before stays in force", zap.Error(err))
-			}
+			_ = r.reload() // It says itself what is wrong.
 		}
 	}
 }

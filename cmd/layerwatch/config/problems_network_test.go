@@ -134,7 +134,14 @@ func valueProblems() []problemCase {
 	}
 	return append(cases, []problemCase{
 		{"poll_interval longer than stale_after", devnet + "    poll_interval: 10s\n    stale_after: 5s\n", []string{
-			"networks[0].poll_interval: 10s is longer than stale_after 5s: every value would be stale between two polls (line 7)",
+			"networks[0].poll_interval: 10s is not shorter than stale_after 5s: every value would be stale between two polls (line 7)",
+		}},
+		{"poll_interval as long as stale_after", devnet + "    poll_interval: 5s\n    stale_after: 5s\n", []string{
+			"networks[0].poll_interval: 5s is not shorter than stale_after 5s: every value would be stale between two polls (line 7)",
+		}},
+		{"a slip of the pen", devnet + "    poll_interval: 1ms\n    stale_after: 20ms\n", []string{
+			"networks[0].stale_after: must be at least 1s (line 8)",
+			"networks[0].poll_interval: must be at least 50ms (line 7)",
 		}},
 		{"a value that can't be read hides no other problem", devnet + "    poll_interval: often\n    layer: 3\n", []string{
 			"networks[0].poll_interval: " + badDuration + " (line 7)",
