@@ -66,8 +66,7 @@ func (d *decoder) given(node *yaml.Node) map[string]*yaml.Node {
 
 // mapping reads a mapping: every key must be known and stand there once, those required must be there.
 func (d *decoder) mapping(path string, node *yaml.Node, known fields, required ...string) {
-	if node.Kind != yaml.MappingNode {
-		d.report(path, node, "must be keys with values")
+	if !d.is(yaml.MappingNode, path, node, "must be keys with values") {
 		return
 	}
 	seen := make(map[string]bool)
@@ -95,6 +94,17 @@ func (d *decoder) mapping(path string, node *yaml.Node, known fields, required .
 			d.report(join(path, key), node, "is missing")
 		}
 	}
+}
+
+// is tells whether a node is of a kind, and reports it if not.
+func (d *decoder) is(kind yaml.Kind, path string, node *yaml.Node, problem string) bool {
+	if node.Kind == yaml.AliasNode {
+		problem = "is a YAML alias, which can't be used here: write out what it stands for"
+	}
+	if node.Kind != kind {
+		d.report(path, node, "%s", problem)
+	}
+	return node.Kind == kind
 }
 
 func (f fields) keys() string {
@@ -129,8 +139,7 @@ func clip(name string) string {
 }
 
 func (d *decoder) sequence(path string, node *yaml.Node, read func(path string, node *yaml.Node)) {
-	if node.Kind != yaml.SequenceNode {
-		d.report(path, node, "must be a list")
+	if !d.is(yaml.SequenceNode, path, node, "must be a list") {
 		return
 	}
 	for i, item := range node.Content {
@@ -142,8 +151,7 @@ var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
 
 // text reads a single value and puts in the environment variables that it names.
 func (d *decoder) text(path string, node *yaml.Node) (string, bool) {
-	if node.Kind != yaml.ScalarNode {
-		d.report(path, node, "must be a single value")
+	if !d.is(yaml.ScalarNode, path, node, "must be a single value") {
 		return "", false
 	}
 	if node.Tag == "!!null" {
@@ -155,11 +163,12 @@ func (d *decoder) text(path string, node *yaml.Node) (string, bool) {
 		name := strings.TrimSuffix(strings.TrimPrefix(reference, "${"), "}")
 		value, set := d.environment(name)
 		if !set {
+			ok = false
 			if !plainVariable.MatchString(name) {
-				name = "…"
+				d.report(path, node, "has ${…} with something else than the name of an environment variable in it; defaults can't be given")
+				return ""
 			}
 			d.report(path, node, "the environment variable %s is not set", name)
-			ok = false
 		}
 		return value
 	})

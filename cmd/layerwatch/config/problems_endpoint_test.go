@@ -23,7 +23,7 @@ func endpointProblems() []problemCase {
 		}},
 		{"text for an endpoint", onEthereum + "      - https://a.example\n", []string{first + ": must be keys with values (line 4)"}},
 		{"alias for an endpoint", onEthereum + "      - &a {url: 'https://a.example'}\n      - *a\n", []string{
-			"networks[0].endpoints[1]: must be keys with values (line 5)",
+			"networks[0].endpoints[1]: is a YAML alias, which can't be used here: write out what it stands for (line 5)",
 		}},
 		{"unknown key of an endpoint", onEthereum + url + "        ratelimit: 5\n", []string{
 			first + ".ratelimit: is not known here; known are: " + endpointKeys + " (line 5)",

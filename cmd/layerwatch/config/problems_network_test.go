@@ -160,14 +160,14 @@ func valueProblems() []problemCase {
 		{"currency null", devnet + "    currency: ~\n", []string{"networks[0].currency: is empty (line 7)"}},
 		{"family list", "networks:\n  - name: ethereum\n    family: [evm]\n", []string{"networks[0].family: must be a single value (line 3)"}},
 		{"alias for a value", "networks:\n  - name: &n ethereum\n    currency: *n\n", []string{
-			"networks[0].currency: must be a single value (line 3)",
+			"networks[0].currency: is a YAML alias, which can't be used here: write out what it stands for (line 3)",
 		}},
 		{"two unset variables in one value", devnet + "    currency: ${A}-${B}\n", []string{
 			"networks[0].currency: the environment variable A is not set (line 7)",
 			"networks[0].currency: the environment variable B is not set (line 7)",
 		}},
 		{"variable without a name", devnet + "    currency: ${}\n", []string{
-			"networks[0].currency: the environment variable … is not set (line 7)",
+			"networks[0].currency: has ${…} with something else than the name of an environment variable in it; defaults can't be given (line 7)",
 		}},
 	}...)
 }

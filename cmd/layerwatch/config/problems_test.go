@@ -146,7 +146,7 @@ func fileProblems() []problemCase {
 		{"nothing for a network", "networks:\n  - name: ethereum\n  -\n", []string{"networks[1]: must be keys with values (line 3)"}},
 		{"list for a network", "networks:\n  - [name, ethereum]\n", []string{"networks[0]: must be keys with values (line 2)"}},
 		{"alias for a network", "networks:\n  - &eth {name: ethereum}\n  - *eth\n", []string{
-			"networks[1]: must be keys with values (line 3)",
+			"networks[1]: is a YAML alias, which can't be used here: write out what it stands for (line 3)",
 		}},
 		{"mapping for a key", "networks: [{name: ethereum}]\n? {a: b}\n: c\n", []string{
 			"…: is not known here; known are: networks (line 2)",
