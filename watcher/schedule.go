@@ -94,9 +94,11 @@ func (s *schedule) succeeded(asked, now time.Time, head chains.Block) time.Durat
 // may have been there a little earlier; one that was not arrived between the last try and this one. After many tries
 // it was the block that was late, not its arrival.
 func (s *schedule) learn(age time.Duration) {
-	const few = 3
+	const few, far = 3, 10
 	switch {
 	case s.head.IsZero():
+	case age-s.delay > far*s.interval:
+		s.delay = age // The chain's clock is another one than ours.
 	case s.misses == 0:
 		s.delay -= s.interval / 100
 	case s.misses <= few:

@@ -22,7 +22,7 @@ func TestFollowsAtThePaceOfTheChain(t *testing.T) {
 		"12 s":                   {12 * time.Second, 3 * time.Second, 380, 1},
 		"2 s":                    {2 * time.Second, 400 * time.Millisecond, 2300, 1},
 		"2 s, told early":        {2 * time.Second, -700 * time.Millisecond, 2300, 1},
-		"2 s, half an hour late": {2 * time.Second, 30 * time.Minute, 2900, 1},
+		"2 s, half an hour late": {2 * time.Second, 30 * time.Minute, 2300, 1},
 		"250 ms":                 {250 * time.Millisecond, 100 * time.Millisecond, 3700, 5},
 		"10 min":                 {10 * time.Minute, time.Second, 250, 1},
 	} {
