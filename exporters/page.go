@@ -16,9 +16,9 @@ import (
 //go:embed page.html
 var pageText string
 
-// page shows people what this is and how each network and endpoint is.
-func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
-	parsed, err := template.New("page").Funcs(template.FuncMap{
+// parsePage makes the page's template.
+func parsePage() (*template.Template, error) {
+	return template.New("page").Funcs(template.FuncMap{
 		"age": func(t time.Time) string {
 			if t.IsZero() {
 				return "never"
@@ -29,13 +29,15 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 			return !status.LastRead.IsZero() && time.Since(status.LastRead) <= status.Network.StaleAfter
 		},
 	}).Parse(pageText)
+}
+
+// page shows people what this is and how each network and endpoint is.
+func (s *Server) page(w http.ResponseWriter, parsed *template.Template) {
 	var body bytes.Buffer
-	if err == nil {
-		err = parsed.Execute(&body, struct {
-			Version  string
-			Networks []chains.NetworkStatus
-		}{version.Version, s.Status()})
-	}
+	err := parsed.Execute(&body, struct {
+		Version  string
+		Networks []chains.NetworkStatus
+	}{version.Version, s.Status()})
 	if err != nil {
 		s.Log.Error("render the page", zap.Error(err))
 		http.Error(w, "the page can't be shown", http.StatusInternalServerError)

@@ -79,6 +79,10 @@ func (s *Server) Handler() (http.Handler, error) {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
+	page, err := parsePage()
+	if err != nil {
+		return nil, fmt.Errorf("parse the page: %w", err)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true,
@@ -87,7 +91,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.page(w, page) })
 	if s.Reload != nil {
 		mux.HandleFunc("POST /-/reload", s.reload)
 	}

@@ -71,12 +71,9 @@ func TestUpWhileCatchingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, store := newClockwork(250*time.Millisecond), newMemory()
 		n := testNetwork(250 * time.Millisecond)
-		stop := watch(t, n, &sources{readers: []chains.Reader{c}}, store, newBook())
-		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
-		stop()
-		time.Sleep(5 * time.Minute) //nolint:forbidigo // Simulated time.
+		absent(t, n, c, store, newBook(), 5*time.Minute)
 		b := &ups{book: newBook()}
-		stop = watchInto(t, n, &sources{readers: []chains.Reader{&slow{c, 150 * time.Millisecond}}}, store, b.observe)
+		stop := watchInto(t, n, &sources{readers: []chains.Reader{&slow{c, 150 * time.Millisecond}}}, store, b.observe)
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // Simulated time.
 		synctest.Wait()
 		if worst := b.longest(); worst > n.StaleAfter/2 {
@@ -86,18 +83,24 @@ func TestUpWhileCatchingUp(t *testing.T) {
 	})
 }
 
+// absent watches for a minute and then is away for a while: when it returns, the cursor is that old.
+func absent(t *testing.T, n chains.Network, reader chains.Reader, store Store, b *book, away time.Duration) {
+	t.Helper()
+	stop := watch(t, n, &sources{readers: []chains.Reader{reader}}, store, b)
+	time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
+	stop()
+	time.Sleep(away) //nolint:forbidigo // Simulated time.
+}
+
 // A store that can't be reached at the start must not cost the place that it keeps.
 func TestStoreThatCanNotLoadYet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, store, b := newClockwork(2*time.Second), newMemory(), newBook()
 		n := testNetwork(2 * time.Second)
-		stop := watch(t, n, &sources{readers: []chains.Reader{c}}, store, b)
-		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
-		stop()
-		time.Sleep(10 * time.Minute) //nolint:forbidigo // Simulated time.
+		absent(t, n, c, store, b, 10*time.Minute)
 		store.fail = errors.New("not there")
-		stop = watch(t, n, &sources{readers: []chains.Reader{c}}, store, b)
+		stop := watch(t, n, &sources{readers: []chains.Reader{c}}, store, b)
 		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
 		store.mu.Lock()
 		store.fail = nil
@@ -120,12 +123,9 @@ func TestStoreThatFailsIsNotFlooded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, store, b := newClockwork(2*time.Second), newMemory(), newBook()
 		n := testNetwork(2 * time.Second)
-		stop := watch(t, n, &sources{readers: []chains.Reader{c}}, store, b)
-		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
-		stop()
-		time.Sleep(50 * time.Minute) //nolint:forbidigo // Simulated time.
+		absent(t, n, c, store, b, 50*time.Minute)
 		failing := &savesFail{memory: store}
-		stop = watch(t, n, &sources{readers: []chains.Reader{c}}, failing, b)
+		stop := watch(t, n, &sources{readers: []chains.Reader{c}}, failing, b)
 		time.Sleep(2 * time.Second) //nolint:forbidigo // Simulated time.
 		synctest.Wait()
 		if failing.tries > 20 {
@@ -268,11 +268,8 @@ func TestRateLimitedCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, store, b := newClockwork(2*time.Second), newMemory(), newBook()
 		n := testNetwork(2 * time.Second)
-		stop := watch(t, n, &sources{readers: []chains.Reader{c}}, store, b)
-		time.Sleep(time.Minute) //nolint:forbidigo // Simulated time.
-		stop()
-		time.Sleep(10 * time.Minute) //nolint:forbidigo // Simulated time.
-		stop = watch(t, n, &sources{readers: []chains.Reader{&limited{clockwork: c, most: 10}}}, store, b)
+		absent(t, n, c, store, b, 10*time.Minute)
+		stop := watch(t, n, &sources{readers: []chains.Reader{&limited{clockwork: c, most: 10}}}, store, b)
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // Simulated time.
 		synctest.Wait()
 		if got, want := uint64(b.sum(chains.Blocks)), c.head()+1; got+3 < want || got > want {

@@ -52,6 +52,12 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	for i, tag := range tags {
 		calls = append(calls, &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{string(tag), false}, Result: &blocks[i]})
 	}
+	calls[0].Check = func() error {
+		if blocks[0] == nil {
+			return rpc.BadResponse("the endpoint has no latest block")
+		}
+		return nil
+	}
 	calls = append(calls, historyCall(&history))
 	if err := r.do(ctx, calls...); err != nil {
 		return chains.Heads{}, fmt.Errorf("read heads: %w", err)
@@ -59,9 +65,6 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	latest := blocks[0]
 	if calls[0].Err != nil {
 		return chains.Heads{}, fmt.Errorf("read heads: %w", calls[0].Err)
-	}
-	if latest == nil {
-		return chains.Heads{}, fmt.Errorf("read heads: %w", r.nonsense("the endpoint has no latest block"))
 	}
 	r.tell(latest.number())
 
@@ -243,10 +246,6 @@ func (r *Reader) measureBlobs(b *block, history *feeHistory) []chains.Sample {
 		samples = append(samples, nextBlobBaseFee.Sample(toFloat(next)))
 	}
 	return samples
-}
-
-func (r *Reader) nonsense(message string) error {
-	return &rpc.Error{Method: "eth_getBlockByNumber", Outcome: rpc.OutcomeBadResponse, Message: message}
 }
 
 // validate reports what can't be an EVM network.

@@ -17,7 +17,8 @@ var ErrPassOver = errors.New("pass over to the next endpoint")
 
 // Pool holds the endpoints of one network and chooses among them: the first of those that work, in the order of the
 // configuration. One that fails loses its place until a check, or a use for want of a better one, has shown that it
-// works again; each time that it fails in use, it stays in reserve for longer. R is what the family makes of an endpoint; a member is used by one goroutine at a time.
+// works again; each time that it fails in use, it stays in reserve for longer. R is what the family makes of an endpoint; a
+// member is used by one goroutine at a time.
 type Pool[R any] struct {
 	log     *zap.Logger
 	members []*member[R]

@@ -27,12 +27,8 @@ func checkConfig(out io.Writer, loader *config.Loader, file string, probe bool) 
 		return err
 	}
 	for _, n := range networks {
-		names := make([]string, len(n.Endpoints))
-		for i, e := range n.Endpoints {
-			names[i] = e.Name
-		}
 		fmt.Fprintf(out, "%s: layer %d, family %s, a block every %s, endpoints %s\n",
-			n.Name, n.Layer, n.Family, n.BlockInterval, strings.Join(names, ", "))
+			n.Name, n.Layer, n.Family, n.BlockInterval, endpointNames(n))
 	}
 	plural := "s"
 	if len(networks) == 1 {
@@ -40,6 +36,14 @@ func checkConfig(out io.Writer, loader *config.Loader, file string, probe bool) 
 	}
 	_, err = fmt.Fprintf(out, "%d network%s, no problems\n", len(networks), plural)
 	return err
+}
+
+func endpointNames(n chains.Network) string {
+	names := make([]string, len(n.Endpoints))
+	for i, e := range n.Endpoints {
+		names[i] = e.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkEndpoints asks all endpoints at a time which network they serve, and reports those that serve another or none.
@@ -78,10 +82,6 @@ func printNetworks(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tLAYER\tPARENT\tFAMILY\tCHAIN ID\tCOIN\tBLOCK INTERVAL\tDEFAULT\tPUBLIC ENDPOINTS")
 	for _, n := range chains.Catalogue() {
-		names := make([]string, len(n.Endpoints))
-		for i, e := range n.Endpoints {
-			names[i] = e.Name
-		}
 		watched := "no"
 		if n.Default {
 			watched = "yes"
@@ -91,7 +91,7 @@ func printNetworks(out io.Writer) error {
 			parent = "-"
 		}
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Layer, parent, n.Family, n.ChainID, n.Currency,
-			n.BlockInterval, watched, strings.Join(names, ", "))
+			n.BlockInterval, watched, endpointNames(n))
 	}
 	return table.Flush()
 }

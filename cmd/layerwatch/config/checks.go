@@ -15,6 +15,8 @@ import (
 // validName is what networks and endpoints can be called: it becomes a label and, of networks, a file's name.
 var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
 
+var validWebSocket = regexp.MustCompile(`^wss?://.`)
+
 const nameRule = "must be lower-case letters, digits, dots, dashes and underscores, 63 at most"
 
 // named reads the name of a network.
@@ -99,7 +101,7 @@ func (p *parser) webSocketURL(path string, node *yaml.Node) chains.Secret {
 	text, ok := p.text(path, node)
 	switch {
 	case !ok:
-	case !regexp.MustCompile(`^wss?://.`).MatchString(text):
+	case !validWebSocket.MatchString(text):
 		p.report(path, node, "not a URL that begins with ws:// or wss://")
 	default:
 		if _, err := rpc.ParseURL("http" + strings.TrimPrefix(text, "ws")); err != nil {
