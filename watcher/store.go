@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -20,7 +21,8 @@ import (
 type Store interface {
 	// Load gives the cursor saved last, or an empty one if there is none that can be used.
 	Load(ctx context.Context, of Owner) (Cursor, error)
-	// Save keeps a cursor. When it returns nil, a crash does not lose it.
+	// Save keeps a cursor. When it returns nil, a crash of the program does not lose it, and one of the machine at most
+	// what was saved within the last minutes.
 	Save(ctx context.Context, of Owner, cursor Cursor) error
 }
 
@@ -30,11 +32,16 @@ type Owner struct {
 	ChainID string `json:"chain_id"`
 }
 
-// Files is a Store that keeps a file for each network in a folder.
+// Files is a Store that keeps two files for each network in a folder: the whole cursor, synced to the disk, and a journal
+// of what changed since, which is appended to. To write and sync the whole at each block would cost a thousand networks
+// more than reading the blocks does.
 type Files struct {
 	folder string
 	log    *zap.Logger
 	lock   *flock.Flock
+
+	mu       sync.Mutex
+	journals map[Owner]*journal
 }
 
 // NewFiles makes the folder if need be, and keeps other processes from using it until Close, or until the process ends:
@@ -43,7 +50,9 @@ func NewFiles(folder string, log *zap.Logger) (*Files, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, fmt.Errorf("make the storage folder: %w", err)
 	}
-	f := &Files{folder: folder, log: log, lock: flock.New(filepath.Join(folder, ".lock"))}
+	f := &Files{
+		folder: folder, log: log, lock: flock.New(filepath.Join(folder, ".lock")), journals: make(map[Owner]*journal),
+	}
 	switch locked, err := f.lock.TryLock(); {
 	case err != nil:
 		// Not every file system can lock, and the folder may be read-only: each cursor that can't be saved will say so.
@@ -60,6 +69,9 @@ func (f *Files) Close() error { return f.lock.Unlock() }
 // cursorFile is what stands in a file.
 type cursorFile struct {
 	Version int `json:"version"`
+	// Generation is the time in nanoseconds at which the file was written: the journal of another one, which may be gone, is
+	// not taken for its own.
+	Generation uint64 `json:"generation"`
 	Owner
 	Cursor
 }
@@ -70,6 +82,7 @@ func (f *Files) path(of Owner) string { return filepath.Join(f.folder, of.Networ
 
 // Load implements Store. A file that is damaged or belongs to another network is set aside, not deleted.
 func (f *Files) Load(_ context.Context, of Owner) (Cursor, error) {
+	f.journal(of).forget() // What is saved next is no change of what this process saved before.
 	path := f.path(of)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +105,7 @@ func (f *Files) Load(_ context.Context, of Owner) (Cursor, error) {
 	case !file.valid():
 		problem = "it is damaged: its blocks are out of order"
 	default:
-		return file.Cursor, nil
+		return f.replay(of, file), nil
 	}
 	aside := fmt.Sprintf("%s.aside-%s", path, time.Now().UTC().Format("20060102T150405.000"))
 	if err := os.Rename(path, aside); err != nil {
@@ -103,14 +116,31 @@ func (f *Files) Load(_ context.Context, of Owner) (Cursor, error) {
 	return Cursor{}, nil
 }
 
-// Save implements Store: a new file, synced, takes the place of the old one in one step.
+// Save implements Store.
 func (f *Files) Save(_ context.Context, of Owner, cursor Cursor) error {
-	data, err := json.Marshal(cursorFile{Version: cursorVersion, Owner: of, Cursor: cursor})
+	j := f.journal(of)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.append(cursor)
+	if errors.Is(err, errJournalFull) {
+		err = f.rewrite(of, j, cursor)
+	}
 	if err != nil {
 		return fmt.Errorf("save the cursor: %w", err)
 	}
-	if err := renameio.WriteFile(f.path(of), data, 0o640, renameio.WithTempDir(f.folder)); err != nil {
-		return fmt.Errorf("save the cursor: %w", err)
-	}
+	j.saved = cursor.clone()
 	return nil
+}
+
+// rewrite writes the whole cursor: a new file, synced, takes the place of the old one in one step. The lock is held.
+func (f *Files) rewrite(of Owner, j *journal, cursor Cursor) error {
+	generation := uint64(time.Now().UnixNano())
+	data, err := json.Marshal(cursorFile{Version: cursorVersion, Generation: generation, Owner: of, Cursor: cursor})
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(f.path(of), data, 0o640, renameio.WithTempDir(f.folder)); err != nil {
+		return err
+	}
+	return j.begin(generation)
 }
