@@ -26,14 +26,15 @@ type Environment struct {
 	Log *zap.Logger
 	// Observe takes what is measured beside the blocks and heads: of endpoints, mostly. It is safe to call at any time.
 	Observe func(Observation)
+	// Large holds a buffer, nil at first, for unusually large answers: whoever reads one takes the buffer out and puts it
+	// back, so that all networks together do not take more memory than one.
+	Large chan []byte
 }
 
 // Report is what a probe found out about an endpoint.
 type Report struct {
 	// ChainID is what the endpoint says that its network is.
 	ChainID string
-	// Refused says why the endpoint does not take as many calls in one request as it is to be sent; nil if it does.
-	Refused error
 	// Facts are the findings, in the order in which they should be read.
 	Facts []Fact
 }

@@ -1,6 +1,7 @@
 package chains
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -33,6 +34,27 @@ func TestEndpointMeter(t *testing.T) {
 		},
 		{"head", func() { meter.Head(7) }, []Sample{EndpointBlockNumber.Sample(7, "node")}},
 		{"info", func() { meter.Info("geth", "1.16.4") }, []Sample{EndpointInfo.Sample(1, "node", "geth", "1.16.4")}},
+		{"lag", func() { meter.Lag(12) }, []Sample{EndpointLag.Sample(12, "node")}},
+		{"no lag", func() { meter.Lag(0) }, []Sample{EndpointLag.Sample(0, "node")}},
+		{"subscribed", func() { meter.Subscribed(true) }, []Sample{EndpointSubscribed.Sample(1, "node")}},
+		{"not subscribed", func() { meter.Subscribed(false) }, []Sample{EndpointSubscribed.Sample(0, "node")}},
+		{"disagreement", func() { meter.Disagreement() }, []Sample{EndpointDisagreements.Sample(1, "node")}},
+		{"credits", func() { meter.Credits(46) }, []Sample{EndpointCredits.Sample(46, "node")}},
+		{
+			"budget",
+			func() { meter.Budget(1000, 90*time.Second) },
+			[]Sample{EndpointBudgetRemaining.Sample(1000, "node"), EndpointBudgetLasts.Sample(90, "node")},
+		},
+		{
+			"budget of which nothing is spent",
+			func() { meter.Budget(1000, math.MaxInt64) },
+			[]Sample{EndpointBudgetRemaining.Sample(1000, "node"), EndpointBudgetLasts.Sample(math.Inf(1), "node")},
+		},
+		{
+			"budget that is used up",
+			func() { meter.Budget(0, 0) },
+			[]Sample{EndpointBudgetRemaining.Sample(0, "node"), EndpointBudgetLasts.Sample(0, "node")},
+		},
 		{"wrong chain", func() { meter.WrongChain() }, []Sample{EndpointWrongChain.Sample(1, "node")}},
 	} {
 		got = nil

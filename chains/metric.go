@@ -16,6 +16,8 @@ type Metric struct {
 	Buckets []float64
 	// Stale says what becomes of a Gauge that nobody refreshes.
 	Stale Staleness
+	// Whole tells that it is measured in blocks that were read whole: a network whose blocks are sampled does not have it.
+	Whole bool
 	// Describes is, for a Gauge that is always 1, how many of its labels name what the others describe: a new description
 	// takes the place of the old one.
 	Describes int

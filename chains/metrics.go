@@ -1,6 +1,7 @@
 package chains
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -35,7 +36,7 @@ var (
 		Help: "Blocks that became canonical, each counted once.",
 	}
 	BlocksReverted = &Metric{
-		Name: "blocks_reverted_total", Kind: Counter,
+		Name: "blocks_reverted_total", Kind: Counter, Whole: true,
 		Help: "Blocks counted in blocks_total that a reorg replaced.",
 	}
 	BlocksMissed = &Metric{
@@ -47,11 +48,11 @@ var (
 		Help: "Blocks between the last one counted and the newest: 0 unless layerwatch is catching up.",
 	}
 	Reorgs = &Metric{
-		Name: "reorgs_total", Kind: Counter,
+		Name: "reorgs_total", Kind: Counter, Whole: true,
 		Help: "Reorgs: times that blocks already counted were replaced.",
 	}
 	ReorgDepth = &Metric{
-		Name: "reorg_depth_blocks", Kind: Histogram,
+		Name: "reorg_depth_blocks", Kind: Histogram, Whole: true,
 		Buckets: []float64{1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128},
 		Help:    "How many blocks a reorg replaced.",
 	}
@@ -70,12 +71,12 @@ var (
 		Help: "Nominal time between two blocks.",
 	}
 	BlockDelay = &Metric{
-		Name: "block_delay_seconds", Kind: Histogram,
+		Name: "block_delay_seconds", Kind: Histogram, Whole: true,
 		Buckets: []float64{.05, .1, .25, .5, .75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 36, 60, 120, 300, 900, 3600},
 		Help:    "Time from a block's own timestamp until it was read here, blocks that were caught up on included; 0 for a block from the future.",
 	}
 	SlotsMissed = &Metric{
-		Name: "slots_missed_total", Kind: Counter,
+		Name: "slots_missed_total", Kind: Counter, Whole: true,
 		Help: "Slots that stayed without a block, on networks whose blocks stand in fixed slots.",
 	}
 	WatcherFailures = &Metric{
@@ -107,6 +108,30 @@ var (
 		Name: "endpoint_wrong_chain_total", Kind: Counter, Labels: []string{"endpoint"},
 		Help: "Times that the endpoint was found to serve another network, and excluded.",
 	}
+	EndpointLag = &Metric{
+		Name: "endpoint_lag_blocks", Kind: Gauge, Labels: []string{"endpoint"},
+		Help: "Blocks that the endpoint was behind the newest one that was followed, when it was last asked.",
+	}
+	EndpointSubscribed = &Metric{
+		Name: "endpoint_subscribed", Kind: Gauge, Labels: []string{"endpoint"},
+		Help: "1 while the endpoint announces new blocks by itself, so that it is not polled for them; absent where it is not asked to.",
+	}
+	EndpointDisagreements = &Metric{
+		Name: "endpoint_disagreements_total", Kind: Counter, Labels: []string{"endpoint"},
+		Help: "Checks at which the endpoint had another hash at a settled height than the endpoint in use.",
+	}
+	EndpointCredits = &Metric{
+		Name: "endpoint_credits_total", Kind: Counter, Labels: []string{"endpoint"},
+		Help: "What the calls cost in the provider's own credits, by its price list; absent where that is not known.",
+	}
+	EndpointBudgetRemaining = &Metric{
+		Name: "endpoint_budget_remaining", Kind: Gauge, Stale: Remains, Labels: []string{"endpoint"},
+		Help: "What is left of the endpoint's budget until it is renewed: credits where the provider's prices are known, else calls.",
+	}
+	EndpointBudgetLasts = &Metric{
+		Name: "endpoint_budget_lasts_seconds", Kind: Gauge, Stale: Remains, Labels: []string{"endpoint"},
+		Help: "How long the rest of the endpoint's budget will last at the rate of the last minutes, were it not renewed; +Inf while nothing is spent.",
+	}
 	EndpointRequests = &Metric{
 		Name: "endpoint_requests_total", Kind: Counter, Labels: []string{"endpoint", "method", "outcome"},
 		Help: "RPC calls by what became of them: ok, timeout, rate_limited, http_error, rpc_error, bad_response or connection. Each call of a batch counts.",
@@ -129,8 +154,10 @@ func Metrics() []*Metric {
 		BlockNumber, BlockTimestamp, Blocks, BlocksReverted, BlocksMissed, BacklogBlocks,
 		Reorgs, ReorgDepth, ChainRestarts, BlockInterval, BlockIntervalExpected, BlockDelay, SlotsMissed,
 		WatcherFailures, WatcherPanics,
-		EndpointUp, EndpointActive, EndpointBlockNumber, EndpointInfo, EndpointWrongChain,
+		EndpointUp, EndpointActive, EndpointBlockNumber, EndpointLag, EndpointSubscribed, EndpointInfo,
+		EndpointWrongChain, EndpointDisagreements,
 		EndpointRequests, EndpointRequestDuration, EndpointReceivedBytes,
+		EndpointCredits, EndpointBudgetRemaining, EndpointBudgetLasts,
 	}
 }
 
@@ -168,6 +195,31 @@ func (m EndpointMeter) State(up, active bool) {
 // Head accounts for the newest block that the endpoint told of.
 func (m EndpointMeter) Head(number uint64) {
 	m.observe(EndpointBlockNumber.Sample(float64(number), m.Endpoint))
+}
+
+// Lag accounts for how many blocks the endpoint is behind the newest one that was followed.
+func (m EndpointMeter) Lag(blocks uint64) { m.observe(EndpointLag.Sample(float64(blocks), m.Endpoint)) }
+
+// Subscribed accounts for whether the endpoint announces new blocks.
+func (m EndpointMeter) Subscribed(live bool) {
+	m.observe(EndpointSubscribed.Sample(oneIf(live), m.Endpoint))
+}
+
+// Disagreement accounts for a settled block of which the endpoint has another hash than the one in use.
+func (m EndpointMeter) Disagreement() { m.observe(EndpointDisagreements.Sample(1, m.Endpoint)) }
+
+// Credits accounts for what calls cost in the provider's own credits.
+func (m EndpointMeter) Credits(credits float64) {
+	m.observe(EndpointCredits.Sample(credits, m.Endpoint))
+}
+
+// Budget accounts for what is left of the endpoint's budget, and how long that will last.
+func (m EndpointMeter) Budget(remaining float64, lasts time.Duration) {
+	left := lasts.Seconds()
+	if lasts == math.MaxInt64 {
+		left = math.Inf(1)
+	}
+	m.observe(EndpointBudgetRemaining.Sample(remaining, m.Endpoint), EndpointBudgetLasts.Sample(left, m.Endpoint))
 }
 
 // Info accounts for what answers at the endpoint.

@@ -32,6 +32,9 @@ type Network struct {
 	StaleAfter time.Duration
 	// Backfill is how much of the past is caught up on after an absence; what is older is counted as missed.
 	Backfill time.Duration
+	// Sampled tells that blocks are not read one by one: they are counted by their numbers, and what the network tells of
+	// many blocks at once is all that is known of them.
+	Sampled bool
 	// Default tells that the network is watched when nothing is configured.
 	Default bool
 	// Endpoints are the RPC servers, the preferred one first.
@@ -51,8 +54,14 @@ type Endpoint struct {
 	RateLimit float64
 	// Timeout is how long a request may take.
 	Timeout time.Duration
-	// Batch is how many calls one request may carry.
+	// Batch is how many calls one request may carry at most; what the endpoint takes is learnt.
 	Batch int
+	// Headers are sent with every request: credentials, mostly.
+	Headers map[string]Secret
+	// Price is what the provider charges for calls; its zero value says that it is not known.
+	Price Price
+	// Budget is how much may be spent; its zero value is no limit.
+	Budget Budget
 }
 
 // EVM describes a network of Ethereum's kind where it differs from its siblings.
@@ -126,10 +135,25 @@ func (n Network) Complete() Network {
 		if e.Batch == 0 {
 			e.Batch = DefaultBatch
 		}
+		if e.Price.IsZero() {
+			e.Price = providerPrice(e.URL)
+		}
 		endpoints[i] = e
 	}
 	n.Endpoints = endpoints
 	return n
+}
+
+const (
+	// sampledBlocks is how many blocks a poll of a sampled network tells of, where that is not stale by then, and
+	// sampledShare the share of the time until then that a poll may come late.
+	sampledBlocks = 20
+	sampledShare  = 6
+)
+
+// SampledPause is the time between two polls of a network whose blocks are not read one by one.
+func (n Network) SampledPause() time.Duration {
+	return max(min(sampledBlocks*n.BlockInterval, n.StaleAfter/sampledShare), n.BlockInterval)
 }
 
 // BackfillBlocks is Backfill in blocks, at least one.

@@ -97,6 +97,39 @@ func TestBackfillBlocks(t *testing.T) {
 	}
 }
 
+// A sampled network is polled once in 20 blocks, unless values would grow stale by then or blocks are rarer than that.
+func TestSampledPause(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ interval, stale, want time.Duration }{
+		{250 * time.Millisecond, 30 * time.Second, 5 * time.Second},
+		{200 * time.Millisecond, 30 * time.Second, 4 * time.Second},
+		{450 * time.Millisecond, 30 * time.Second, 5 * time.Second},
+		{250 * time.Millisecond, 2 * time.Minute, 5 * time.Second},
+		{12 * time.Second, time.Minute, 12 * time.Second},
+		{12 * time.Second, time.Hour, 4 * time.Minute},
+		{time.Second, time.Second, time.Second},
+	} {
+		n := Network{BlockInterval: test.interval, StaleAfter: test.stale, Sampled: true}
+		if got := n.SampledPause(); got != test.want {
+			t.Errorf("blocks each %s, stale after %s: a poll each %s, want %s", test.interval, test.stale, got, test.want)
+		}
+	}
+}
+
+// With the heads, a poll reads of twice as many blocks as come between two: values are told twice before they are stale.
+func TestSampledPauseOfTheCatalogue(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, n Network) {
+		pause := n.SampledPause()
+		if pause < n.BlockInterval || 2*pause > n.StaleAfter {
+			t.Errorf("a poll each %s, blocks each %s, stale after %s", pause, n.BlockInterval, n.StaleAfter)
+		}
+		if blocks := 2 * pause / n.BlockInterval; blocks > MaxSample {
+			t.Errorf("a poll tells of %d blocks", blocks)
+		}
+	})
+}
+
 func TestNameEndpoints(t *testing.T) {
 	t.Parallel()
 	type row struct{ url, given, want string }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/all"
@@ -40,7 +41,10 @@ func goldenPage(t *testing.T) (page string) {
 			}
 			r.Observe(chains.Observation{Network: "mainnet", Time: time.Now(), Samples: []chains.Sample{goldenSample(m)}})
 		}
-		page = exposition(t, r, p.successful, p.timestamp)
+		page = written(t, r, expfmt.NewFormat(expfmt.TypeTextPlain), p.successful, p.timestamp)
+		if checked := exposition(t, r, p.successful, p.timestamp); page != checked {
+			t.Errorf("the page is not that of the library:\n%s", difference(checked, page))
+		}
 	})
 	return page
 }

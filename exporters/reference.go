@@ -16,6 +16,9 @@ func WriteReference(out io.Writer, metrics []*chains.Metric) error {
 		"Every metric of a network has the label `network`. Histograms are exposed with classic buckets and, to a scraper\n" +
 		"that asks for them, as native histograms. A gauge that was not refreshed for the network's `stale_after` disappears,\n" +
 		"unless the column \"when stale\" says otherwise.\n\n" +
+		"What is marked † is measured in blocks that are read whole: networks with `blocks: sampled` do not have it. Their\n" +
+		"`blocks_total`, `block_base_fee_wei` and mean `block_interval_seconds` are exact all the same. Their blocks are counted\n" +
+		"by their numbers, so that one that a reorg puts in the place of another is not counted again.\n\n" +
 		"| metric | kind | labels | when stale | meaning |\n|---|---|---|---|---|\n")
 	for _, m := range metrics {
 		writeRow(&text, m, labels(m))
@@ -39,5 +42,9 @@ func writeRow(out io.Writer, m *chains.Metric, labels []string) {
 	if m.Kind == chains.RecentMax {
 		kind, stale = "gauge", "disappears"
 	}
-	fmt.Fprintf(out, "| `%s_%s` | %s | %s | %s | %s |\n", Namespace, m.Name, kind, strings.Join(labels, ", "), stale, m.Help)
+	mark := ""
+	if m.Whole {
+		mark = "† "
+	}
+	fmt.Fprintf(out, "| `%s_%s` | %s | %s | %s | %s%s |\n", Namespace, m.Name, kind, strings.Join(labels, ", "), stale, mark, m.Help)
 }

@@ -41,6 +41,7 @@ func TestReferenceRows(t *testing.T) {
 		&chains.Metric{Name: "d_total", Help: "D.", Kind: chains.Counter, Labels: []string{"endpoint", "method"}},
 		&chains.Metric{Name: "e", Help: "E.", Kind: chains.Histogram, Buckets: []float64{1}},
 		&chains.Metric{Name: "f", Help: "F.", Kind: chains.RecentMax, Labels: []string{"tag"}},
+		&chains.Metric{Name: "g_total", Help: "G.", Kind: chains.Counter, Whole: true},
 	)
 	for _, row := range []string{
 		"| `layerwatch_a` | gauge | network | disappears | A. |",
@@ -49,6 +50,7 @@ func TestReferenceRows(t *testing.T) {
 		"| `layerwatch_d_total` | counter | network, endpoint, method |  | D. |",
 		"| `layerwatch_e` | histogram | network |  | E. |",
 		"| `layerwatch_f` | gauge | network, tag, window | disappears | F. |",
+		"| `layerwatch_g_total` | counter | network |  | † G. |",
 		"| `layerwatch_config_last_reload_successful` | gauge |  |  | " + reloadSuccessful.Help + " |",
 	} {
 		if !strings.Contains(text, "\n"+row+"\n") {

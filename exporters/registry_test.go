@@ -111,8 +111,14 @@ func TestCountersBeginAtZero(t *testing.T) {
 	slots := devnet()
 	slots.Name, slots.Slots = "slots", true
 	r.Watch(slots)
+	sampled := devnet()
+	sampled.Name, sampled.Sampled = "sampled", true
+	r.Watch(sampled)
 	got := scrape(t, r)
 	for _, m := range chains.Metrics() {
+		if value, ok := got[m.Name+`{network="sampled"}`]; ok && m.Whole {
+			t.Errorf("%s is %s on a network that does not have it", m.Name, value)
+		}
 		if m.Kind != chains.Counter {
 			continue
 		}

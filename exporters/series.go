@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/layerwatch/layerwatch/chains"
@@ -14,34 +13,32 @@ import (
 // series is one metric with one set of label values.
 type series struct {
 	metric    *declared
+	net       *network
 	labels    []*dto.LabelPair
 	value     float64
 	refreshed time.Time
 
-	histogram prometheus.Histogram // of a Histogram
-	windows   []*window            // of a RecentMax
+	histogram *histogram // of a Histogram
+	windows   []*window  // of a RecentMax
+	entries   []*entry
 }
 
-// nativeFactor is the growth from one bucket of a native histogram to the next; nativeBuckets bounds their number.
-const (
-	nativeFactor  = 1.1
-	nativeBuckets = 160
-)
-
-func newSeries(d *declared, networkName string, values []string) *series {
-	all := append([]string{networkName}, values...)
-	s := &series{metric: d, labels: labelPairs(append([]string{"network"}, d.Labels...), all)}
+func newSeries(d *declared, net *network, values []string) *series {
+	all := append([]string{net.name}, values...)
+	s := &series{metric: d, net: net, labels: labelPairs(append([]string{"network"}, d.Labels...), all)}
 	switch d.Kind {
 	case chains.Histogram:
-		s.histogram = prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: d.Name, Buckets: d.Buckets, NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets,
-		})
+		s.histogram = newHistogram(d.Buckets)
 	case chains.RecentMax:
 		for name, length := range chains.RecentWindows() {
-			s.windows = append(s.windows, &window{length: length, labels: labelPairs(labels(d.Metric), append(slices.Clone(all), name))})
+			w := &window{length: length}
+			s.windows = append(s.windows, w)
+			s.entries = append(s.entries, newEntry(s, w, labelPairs(labels(d.Metric), append(slices.Clone(all), name))))
 		}
+		return s
 	case chains.Counter, chains.Gauge:
 	}
+	s.entries = []*entry{newEntry(s, nil, s.labels)}
 	return s
 }
 
@@ -64,7 +61,7 @@ func (s *series) add(value float64, at, now time.Time) {
 	case chains.Gauge:
 		s.value = value
 	case chains.Histogram:
-		s.histogram.Observe(value)
+		s.histogram.observe(value)
 	case chains.RecentMax:
 		if at.After(now) {
 			at = now // A block from the future is not recent for longer than others.
@@ -75,60 +72,19 @@ func (s *series) add(value float64, at, now time.Time) {
 	}
 }
 
-// appendTo appends what the series exposes now: nothing if it has grown stale.
-func (s *series) appendTo(out []prometheus.Metric, now time.Time, net *network) []prometheus.Metric {
-	desc := s.metric.desc
-	switch s.metric.Kind {
-	case chains.Counter:
-		value := s.value
-		return append(out, &snapshot{desc: desc, labels: s.labels, counter: &dto.Counter{Value: &value}})
-	case chains.Histogram:
-		var state dto.Metric
-		if err := s.histogram.Write(&state); err != nil {
-			return append(out, prometheus.NewInvalidMetric(desc, err))
-		}
-		return append(out, &snapshot{desc: desc, labels: s.labels, histogram: state.GetHistogram()})
-	case chains.RecentMax:
-		if now.Sub(net.read) > net.staleAfter {
-			return out // What came since is not known, so neither is the maximum.
-		}
-		for _, w := range s.windows {
-			if highest, ok := w.max(now); ok {
-				out = append(out, &snapshot{desc: desc, labels: w.labels, gauge: &dto.Gauge{Value: &highest}})
-			}
-		}
-		return out
-	case chains.Gauge:
+// shown gives what a counter or a gauge exposes now; ok is false if it has grown stale.
+func (s *series) shown(now time.Time) (value float64, ok bool) {
+	if s.metric.Kind == chains.Counter || now.Sub(s.refreshed) <= s.net.staleAfter {
+		return s.value, true
 	}
-	exposed := s.value
-	if now.Sub(s.refreshed) > net.staleAfter {
-		switch s.metric.Stale {
-		case chains.Vanishes:
-			return out
-		case chains.FallsToZero:
-			exposed = 0
-		case chains.Remains:
-		}
+	switch s.metric.Stale {
+	case chains.Vanishes:
+		return 0, false
+	case chains.FallsToZero:
+		return 0, true
+	case chains.Remains:
 	}
-	return append(out, &snapshot{desc: desc, labels: s.labels, gauge: &dto.Gauge{Value: &exposed}})
-}
-
-// snapshot is a series at the moment of a scrape, so that all series of a network are of the same moment.
-type snapshot struct {
-	desc      *prometheus.Desc
-	labels    []*dto.LabelPair
-	counter   *dto.Counter
-	gauge     *dto.Gauge
-	histogram *dto.Histogram
-}
-
-// Desc implements prometheus.Metric.
-func (s *snapshot) Desc() *prometheus.Desc { return s.desc }
-
-// Write implements prometheus.Metric.
-func (s *snapshot) Write(out *dto.Metric) error {
-	out.Label, out.Counter, out.Gauge, out.Histogram = s.labels, s.counter, s.gauge, s.histogram
-	return nil
+	return s.value, true
 }
 
 // labelPairs puts labels into the order of the exposition.
@@ -144,7 +100,6 @@ func labelPairs(names, values []string) []*dto.LabelPair {
 // window keeps the samples that can still be the highest of the last while: each is higher than all that came after.
 type window struct {
 	length  time.Duration
-	labels  []*dto.LabelPair
 	samples []timed
 }
 

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
 
@@ -73,22 +71,16 @@ func (s *Server) Run(ctx context.Context, flags *web.FlagConfig) error {
 
 // Handler routes what the server answers.
 func (s *Server) Handler() (http.Handler, error) {
-	registry := prometheus.NewRegistry()
-	for _, c := range append(s.Process.collectors(), s.Registry) {
-		if err := registry.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
+	metrics, err := s.metrics()
+	if err != nil {
+		return nil, err
 	}
 	page, err := parsePage()
 	if err != nil {
 		return nil, fmt.Errorf("parse the page: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		EnableOpenMetrics: true,
-		ErrorHandling:     promhttp.ContinueOnError, // A series that can't be exposed costs no other.
-		ErrorLog:          zap.NewStdLog(s.Log),
-	}))
+	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.page(w, page) })

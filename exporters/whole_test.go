@@ -119,17 +119,13 @@ func TestForgetWhileObserving(t *testing.T) {
 	t.Parallel()
 	for range 200 {
 		r := watching(t)
-		r.mu.RLock()
-		net := r.networks["devnet"]
-		r.mu.RUnlock()
-
-		net.mu.Lock() // The observation finds its network, and waits.
+		r.mu.Lock() // The observation waits.
 		var group sync.WaitGroup
 		group.Go(func() { observe(r, time.Now(), chains.ReorgDepth.Sample(2)) })
 		yield()
 		group.Go(func() { r.Forget("devnet") })
 		yield()
-		net.mu.Unlock()
+		r.mu.Unlock()
 		group.Wait()
 
 		r.Watch(devnet())

@@ -4,11 +4,11 @@ import "github.com/layerwatch/layerwatch/chains"
 
 var (
 	transactions = &chains.Metric{
-		Name: "transactions_total", Kind: chains.Counter,
+		Name: "transactions_total", Kind: chains.Counter, Whole: true,
 		Help: "Transactions of the blocks counted in blocks_total.",
 	}
 	gasUsed = &chains.Metric{
-		Name: "gas_used_total", Kind: chains.Counter,
+		Name: "gas_used_total", Kind: chains.Counter, Whole: true,
 		Help: "Gas used by the blocks counted in blocks_total.",
 	}
 	gasLimit = &chains.Metric{
@@ -25,7 +25,7 @@ var (
 	}
 	nextBaseFeeMetric = &chains.Metric{
 		Name: "next_base_fee_wei", Kind: chains.Gauge,
-		Help: "Base fee per gas of the next block, by the network's own rule; where a block does not determine it, as the node foretells it.",
+		Help: "Base fee per gas of the next block, by the network's own rule; where a block does not determine it, as the node foretold it last, which can be a block ago where blocks are announced.",
 	}
 	blockBaseFee = &chains.Metric{
 		Name: "block_base_fee_wei", Kind: chains.Histogram, Buckets: feeBuckets(),
