@@ -105,13 +105,43 @@ type RangeReader interface {
 	Blocks(ctx context.Context, from, to uint64) ([]Block, error)
 }
 
+// Sampler is a Reader that can tell of many blocks at once without reading them.
+type Sampler interface {
+	// Sample gives the blocks from one number to another, both included, at most MaxSample of them, as far as they can be
+	// told at once: their numbers and what was measured in them, but neither hashes nor times.
+	Sample(ctx context.Context, from, to uint64) ([]Block, error)
+}
+
+// MaxSample is how many blocks a Sampler is asked for at once.
+const MaxSample = 256
+
+// Settled is a block so far below the head that all endpoints should agree on it; its zero value is none.
+type Settled struct {
+	Number uint64
+	Hash   Hash
+}
+
+// Announcer is a Source whose endpoints can tell of a new block before they are asked.
+type Announcer interface {
+	// Announce calls news, until the context ends, when there is a new block, and when the endpoint in use begins or
+	// ceases to announce: live tells which.
+	Announce(ctx context.Context, news func(live bool))
+}
+
+// Thrifty is a Source whose endpoints have budgets.
+type Thrifty interface {
+	// Thrift is by how much rarer than usual the network should be polled to keep within them: 1 for not at all.
+	Thrift() float64
+}
+
 // Source is one network as its endpoints show it. A family makes it.
 type Source interface {
 	// Try gives use one reader after the other, the endpoint that deserves it most first, until use returns nil.
 	// It returns the errors of all that failed.
 	Try(ctx context.Context, use func(context.Context, Reader) error) error
-	// Check asks every endpoint that Try did not need lately how it is, so that each has a state that is no guess.
-	Check(ctx context.Context)
+	// Check asks every endpoint that Try did not need lately how it is, so that each has a state that is no guess, and
+	// whether it has the same settled block.
+	Check(ctx context.Context, settled func() Settled)
 	// Endpoints tells how each endpoint is, in the order of the configuration.
 	Endpoints() []EndpointStatus
 	// Close releases the connections.

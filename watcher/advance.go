@@ -12,11 +12,14 @@ import (
 
 const (
 	// advanceBlocks bounds one Advance, so that the heads are read again before they are old.
-	advanceBlocks = 240
+	advanceBlocks = 960
 	// advanceTime bounds it, too: at a slow endpoint, values must not grow stale while it is caught up on.
 	advanceTime = 5 * time.Second
-	// readBlocks is how many blocks are asked for at once; those that follow a failed read are not lost.
+	// readBlocks is how many blocks are asked for at once at first, and where they come slowly: those that follow a failed
+	// read are not lost. Where they come faster than quickRead, twice as many are asked for, up to maxRead.
 	readBlocks = 60
+	maxRead    = 240
+	quickRead  = 100 * time.Millisecond
 	// advanceReorgs bounds the reorgs in one Advance: an endpoint that shows another fork at each question is not believed.
 	advanceReorgs = 3
 	// genesisTries is how often the genesis block is asked for at nodes that do not give it.
@@ -51,14 +54,22 @@ func (a *advance) run(ctx context.Context) error {
 	switch {
 	case a.cursor.has(a.head.Number, a.head.Hash):
 		return nil // Nothing new, or a reader that is behind.
+	case a.head.Number < a.cursor.Blocks[0].Number && a.sampled:
+		_, err := a.restartIfOther(ctx)
+		return err
 	case a.head.Number < a.cursor.Blocks[0].Number:
 		if restarted, err := a.setBack(ctx); err != nil || !restarted {
 			return err
 		}
+	case a.head.Number <= a.cursor.Tip().Number && a.sampled:
+		return nil // It is counted already, or a reorg left it behind: nobody knows, and no number is counted twice.
 	case a.head.Number <= a.cursor.Tip().Number:
 		if err := a.reorg(ctx, a.head); err != nil {
 			return err
 		}
+	}
+	if a.sampled {
+		return a.sample(ctx)
 	}
 	return a.forward(ctx)
 }
@@ -79,7 +90,7 @@ func (a *advance) setBack(ctx context.Context) (restarted bool, err error) {
 
 // forward applies the blocks after the tip.
 func (a *advance) forward(ctx context.Context) error {
-	start, begin := time.Now(), a.cursor.Tip()
+	start, begin, size := time.Now(), a.cursor.Tip(), uint64(readBlocks)
 	for next := begin.Number + 1; next <= a.head.Number; {
 		tip := a.cursor.Tip()
 		if tip.Hash != begin.Hash && (tip.Number >= begin.Number+advanceBlocks || time.Since(start) > advanceTime) {
@@ -91,8 +102,11 @@ func (a *advance) forward(ctx context.Context) error {
 			}
 			begin, next = a.cursor.Tip(), a.cursor.Tip().Number+1
 		}
-		to := min(a.head.Number, next+readBlocks-1)
+		to, asked := min(a.head.Number, next+size-1), time.Now()
 		blocks, failure := a.read(ctx, next, to) // What was read before a failure is not lost.
+		if time.Since(asked) < quickRead {
+			size = min(2*size, maxRead)
+		}
 		if len(blocks) > 0 && blocks[0].Parent != a.cursor.Tip().Hash {
 			if err := a.reorg(ctx, blocks[0]); err != nil {
 				return err

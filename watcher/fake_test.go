@@ -150,8 +150,8 @@ func (s *sources) Try(ctx context.Context, use func(context.Context, chains.Read
 	return errors.Join(failures...)
 }
 
-func (s *sources) Check(context.Context) { s.checks++ }
-func (s *sources) Close()                { s.closed = true }
+func (s *sources) Check(context.Context, func() chains.Settled) { s.checks++ }
+func (s *sources) Close()                                       { s.closed = true }
 func (s *sources) Endpoints() []chains.EndpointStatus {
 	return make([]chains.EndpointStatus, len(s.readers))
 }

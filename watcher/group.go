@@ -31,6 +31,8 @@ type Group struct {
 	store    Store
 	recorder Recorder
 	log      *zap.Logger
+	// large bounds the memory that unusually large answers take: see chains.Environment.
+	large chan []byte
 
 	applying sync.Mutex // held during Apply
 	mu       sync.Mutex // guards running
@@ -46,7 +48,12 @@ type running struct {
 
 // NewGroup makes a group that watches nothing yet. Its watchers stop when the context ends; Wait waits for them.
 func NewGroup(ctx context.Context, families []chains.Family, store Store, recorder Recorder, log *zap.Logger) *Group {
-	return &Group{ctx: ctx, families: families, store: store, recorder: recorder, log: log, running: make(map[string]*running)}
+	g := &Group{
+		ctx: ctx, families: families, store: store, recorder: recorder, log: log,
+		large: make(chan []byte, 1), running: make(map[string]*running),
+	}
+	g.large <- nil
+	return g
 }
 
 // Apply makes the networks given the ones that are watched. Those that did not change are not disturbed. If it returns
@@ -96,7 +103,7 @@ func (g *Group) open(network chains.Network) (w *Watcher, err error) {
 		return nil, fmt.Errorf("open network %s: there is no family %q", network.Name, network.Family)
 	}
 	log := g.log.With(zap.String("network", network.Name))
-	source, err := family.Open(g.ctx, network, chains.Environment{Log: log, Observe: g.recorder.Observe})
+	source, err := family.Open(g.ctx, network, chains.Environment{Log: log, Observe: g.recorder.Observe, Large: g.large})
 	if err != nil {
 		return nil, fmt.Errorf("open network %s: %w", network.Name, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,13 +52,19 @@ var mutations = []struct{ name, file, old, new string }{
 	{"the newest block remembered is lost", "cursor.go", "slices.Delete(c.Blocks, 0, len(c.Blocks)-remembered)", "c.Blocks[:remembered]"},
 }
 
-// TestMutations shows that the tests of the tracker can fail: each mistake, put into its source, breaks one.
+// trackerTests are the tests of the tracker.
+const trackerTests = "TestHistories|TestReorg|TestChain|TestGap|TestEndpoints|TestBlockNot|TestNonsense|TestStep|TestFirst|TestMany|TestChainSetBack|TestRateLimited|TestEmptySlots"
+
+// TestMutations shows that the tests can fail: each mistake, put into the source, breaks one. It takes minutes.
 func TestMutations(t *testing.T) {
-	if testing.Short() || os.Getenv("LAYERWATCH_MUTATED") != "" {
-		t.Skip("skipped in short runs, and within itself")
+	if os.Getenv("LAYERWATCH_MUTATIONS") == "" {
+		t.Skip("to put mistakes into the source, set LAYERWATCH_MUTATIONS=1")
 	}
-	t.Parallel()
+	all := slices.Clone(moreMutations)
 	for _, m := range mutations {
+		all = append(all, mutation{m.name, m.file, m.old, m.new, trackerTests})
+	}
+	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			source, err := os.ReadFile(m.file)
 			if err != nil {
@@ -66,7 +73,7 @@ func TestMutations(t *testing.T) {
 			if n := strings.Count(string(source), m.old); n != 1 {
 				t.Fatalf("%q stands %d times in %s, not once", m.old, n, m.file)
 			}
-			output, err := testMutant(t, m.file, strings.Replace(string(source), m.old, m.new, 1))
+			output, err := testMutant(t, m.file, strings.Replace(string(source), m.old, m.new, 1), m.tests)
 			if err == nil {
 				t.Errorf("no test noticed")
 			}
@@ -77,8 +84,8 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// testMutant runs the tracker's tests with another source in place of a file. The file itself is not touched.
-func testMutant(t *testing.T, file, source string) (string, error) {
+// testMutant runs tests with another source in place of a file. The file itself is not touched.
+func testMutant(t *testing.T, file, source, tests string) (string, error) {
 	t.Helper()
 	folder := t.TempDir()
 	mutant := filepath.Join(folder, file)
@@ -97,9 +104,9 @@ func testMutant(t *testing.T, file, source string) (string, error) {
 	if err := os.WriteFile(list, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), "go", "test", "-short", "-failfast", "-timeout", "60s", "-overlay", list,
-		"-run", "TestHistories|TestReorg|TestChain|TestGap|TestEndpoints|TestBlockNot|TestNonsense|TestStep|TestFirst|TestMany|TestChainSetBack|TestRateLimited|TestEmptySlots", ".")
-	command.Env = append(os.Environ(), "LAYERWATCH_MUTATED=1")
+	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-short", "-failfast", "-timeout", "60s", "-overlay", list,
+		"-run", tests, ".")
+	command.Env = append(os.Environ(), "LAYERWATCH_MUTATIONS=")
 	output, err := command.CombinedOutput()
 	return string(output), err
 }

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// minSpacing is the least time between two polls of a network whose blocks come faster than that: several blocks
-	// are then read at once.
-	minSpacing = time.Second
+	// minSpacing is the least time between two polls of a network whose blocks come faster than one in fastInterval: several
+	// blocks are then read at once.
+	minSpacing   = 1500 * time.Millisecond
+	fastInterval = time.Second
 	// backOffStart and backOffMax bound the pauses after failed polls.
 	backOffStart = 500 * time.Millisecond
 	backOffMax   = 15 * time.Second
@@ -29,8 +30,13 @@ type schedule struct {
 	fixed   time.Duration
 	spacing time.Duration
 	ceiling time.Duration
+	// gap is the least time between two polls, however many blocks are announced.
+	gap   time.Duration
+	stale time.Duration
 
-	delay   time.Duration
+	delay time.Duration
+	// aimed tells that a poll came too early once: until then, the delay may be much too long.
+	aimed   bool
 	misses  int
 	head    chains.Hash
 	backOff *backoff.ExponentialBackOff
@@ -44,9 +50,15 @@ func newSchedule(n chains.Network) *schedule {
 		ceiling: min(max(2*n.BlockInterval, 2*time.Second), n.StaleAfter/4),
 		backOff: backoff.NewExponentialBackOff(),
 	}
-	if n.BlockInterval < minSpacing {
-		s.spacing = minSpacing
+	if n.BlockInterval < fastInterval {
+		s.spacing, s.gap = minSpacing, minSpacing
 	}
+	if n.Sampled {
+		s.gap = n.SampledPause()
+		s.fixed = max(s.fixed, s.gap)
+	}
+	s.gap = max(s.gap, s.fixed)
+	s.stale = n.StaleAfter
 	s.backOff.InitialInterval = backOffStart
 	s.backOff.MaxInterval = min(backOffMax, n.StaleAfter/2)
 	s.backOff.RandomizationFactor = 2 * jitter
@@ -90,22 +102,47 @@ func (s *schedule) succeeded(asked, now time.Time, head chains.Block) time.Durat
 	return vary(min(pause, s.ceiling))
 }
 
+// missing tells that the last poll found no new block.
+func (s *schedule) missing() bool { return s.misses > 0 }
+
+// quiet is how long nothing is polled for while blocks are announced: until one should have been long ago.
+func (s *schedule) quiet() time.Duration {
+	return max(s.fixed, min(2*s.interval+time.Second, s.stale/4))
+}
+
+// apart is the least time between two polls at an endpoint that should be asked rarer than usual by a factor.
+func (s *schedule) apart(thrift float64) time.Duration {
+	if thrift <= 1 {
+		return s.gap
+	}
+	return max(s.gap, s.stretch(min(max(s.gap, s.interval), s.stale/3), thrift))
+}
+
+// stretch makes a pause longer by a factor, but not so long that values grow stale.
+func (s *schedule) stretch(pause time.Duration, thrift float64) time.Duration {
+	return max(pause, time.Duration(min(float64(pause)*thrift, float64(s.stale/3))))
+}
+
 // learn adapts the delay to how old the newest block was when it was asked for. A block that was there at the first try
 // may have been there a little earlier; one that was not arrived between the last try and this one. After many tries
 // it was the block that was late, not its arrival.
 func (s *schedule) learn(age time.Duration) {
 	const few, far = 3, 10
+	off := age - s.delay
 	switch {
 	case s.head.IsZero():
-	case age-s.delay > far*s.interval:
+	case max(off, -off) > far*s.interval:
 		s.delay = age // The chain's clock is another one than ours.
+	case s.misses == 0 && !s.aimed:
+		s.delay -= s.interval / 10
 	case s.misses == 0:
 		s.delay -= s.interval / 100
 	case s.misses <= few:
-		s.delay += (age - s.delay) / 2
+		s.delay += off / 2
 	default:
-		s.delay += min((age-s.delay)/2, s.interval/20)
+		s.delay += min(off/2, s.interval/20)
 	}
+	s.aimed = s.aimed || s.misses > 0
 }
 
 // vary gives a pause that is up to jitter longer or shorter.

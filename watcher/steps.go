@@ -15,6 +15,8 @@ func (w *Watcher) do(step Step) {
 	switch step.Kind {
 	case Applied:
 		w.observe(w.observation(step.Block.Time, slices.Concat(step.Block.Samples, w.measure(step, now))...))
+	case Sampled:
+		w.doSampled(step)
 	case Reverted:
 		w.slots.revert(step, w.network.BlockInterval)
 		samples := []chains.Sample{chains.BlocksReverted.Sample(1)}
@@ -31,6 +33,19 @@ func (w *Watcher) do(step Step) {
 		w.observe(w.observation(now, chains.ChainRestarts.Sample(1)))
 		w.log.Warn("the chain began anew: same chain id, another genesis block; following the new one",
 			zap.Stringer("genesis", step.Block.Hash))
+	}
+}
+
+// doSampled counts blocks that were not read. Their intervals are the mean of all.
+func (w *Watcher) doSampled(step Step) {
+	last := step.Blocks[len(step.Blocks)-1]
+	mean := last.Time.Sub(step.ParentTime) / time.Duration(len(step.Blocks))
+	for _, b := range step.Blocks {
+		samples := append([]chains.Sample{chains.Blocks.Sample(1)}, b.Samples...)
+		if !timeless(step.ParentTime) {
+			samples = append(samples, chains.BlockInterval.Sample(max(0, mean).Seconds()))
+		}
+		w.observe(w.observation(b.Time, samples...))
 	}
 }
 

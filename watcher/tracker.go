@@ -22,13 +22,18 @@ const (
 	Missed
 	// Restarted: the chain began anew from another genesis block; nothing done before is part of it.
 	Restarted
+	// Sampled: Blocks became canonical, told of all at once and not read one by one.
+	Sampled
 )
 
 // Step is one thing that happened to a chain. Whoever is given it does it, and only then is given the next one.
 type Step struct {
 	Kind  Kind
 	Block chains.Block
-	// ParentTime is the time of an Applied or Reverted block's parent; zero if that is not known.
+	// Blocks are those of a Sampled step, the newest last. Their times are spread evenly since ParentTime.
+	Blocks []chains.Block
+	// ParentTime is the time of the parent of an Applied or Reverted block or of the first Sampled one; zero if that is not
+	// known.
 	ParentTime time.Time
 	// Depth is, for a Reverted block, how many blocks its reorg replaces; First marks the first of its reverts.
 	Depth int
@@ -43,6 +48,7 @@ type Step struct {
 type Tracker struct {
 	cursor   Cursor
 	backfill uint64
+	sampled  bool
 	tries    int
 }
 
@@ -50,6 +56,30 @@ type Tracker struct {
 // as missed.
 func NewTracker(cursor Cursor, backfill uint64) *Tracker {
 	return &Tracker{cursor: cursor.clone(), backfill: backfill}
+}
+
+// NewSampledTracker makes a tracker that counts blocks by their numbers and reads none but the newest: its readers are
+// chains.Samplers. It tells no reorgs: a block that replaces another of the same number is not counted again.
+func NewSampledTracker(cursor Cursor, backfill uint64) *Tracker {
+	t := NewTracker(cursor, backfill)
+	t.sampled = true
+	return t
+}
+
+// Settled gives the block at a depth below the tip; the zero value if it is not remembered.
+func (t *Tracker) Settled(depth uint64) chains.Settled {
+	if t.cursor.Empty() || t.sampled {
+		return chains.Settled{}
+	}
+	tip := t.cursor.Tip().Number
+	if tip < depth {
+		return chains.Settled{}
+	}
+	i := t.cursor.index(tip - depth)
+	if i < 0 || !t.cursor.Blocks[i].applied() {
+		return chains.Settled{}
+	}
+	return chains.Settled{Number: tip - depth, Hash: t.cursor.Blocks[i].Hash}
 }
 
 // Cursor gives the place reached.

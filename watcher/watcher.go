@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,13 @@ type Watcher struct {
 	unsaved    bool
 	storeFails bool
 	failing    bool
+	// wake is signalled when an endpoint announced a block, live while the one in use does so.
+	wake chan struct{}
+	live atomic.Bool
+	// again is how often a block that was announced is still asked for as one that is due.
+	again int
+	// settled is a block that all endpoints should have; zero where none is known.
+	settled atomic.Pointer[chains.Settled]
 	// behindSince is since when the heads are behind what was read already; zero if they are not.
 	behindSince time.Time
 
@@ -46,6 +54,10 @@ type Watcher struct {
 const (
 	// saveEvery bounds what a crash while catching up has to do again.
 	saveEvery = time.Second
+	// settledDepth is how far below the newest block endpoints should agree: as many blocks as exchanges once waited for.
+	settledDepth = 12
+	// announcedTries is how often a block is asked for that was announced and is not there, before the next one is waited for.
+	announcedTries = 4
 	// checks is how often endpoints in reserve are asked how they are, within StaleAfter.
 	checks = 3
 )
@@ -55,7 +67,7 @@ func newWatcher(network chains.Network, source chains.Source, store Store, obser
 	return &Watcher{
 		network: network, source: source, store: store, observe: observe, log: log,
 		schedule: newSchedule(network), pace: pace{expected: network.BlockInterval},
-		status: chains.NetworkStatus{Network: network, Since: time.Now()},
+		wake: make(chan struct{}, 1), status: chains.NetworkStatus{Network: network, Since: time.Now()},
 	}
 }
 
@@ -69,12 +81,75 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 	var group sync.WaitGroup
 	group.Go(func() { w.checkEndpoints(ctx) })
+	if announcer, ok := w.source.(chains.Announcer); ok {
+		group.Go(func() { w.announce(ctx, announcer) })
+	}
 	for ctx.Err() == nil {
-		sleep(ctx, w.poll(ctx))
+		asked := time.Now()
+		w.rest(ctx, asked, w.poll(ctx))
 	}
 	group.Wait()
 	// The end of ctx is what brought us here: what is left to do must not end with it.
 	w.save(context.WithoutCancel(ctx))
+}
+
+// announce lets an announcer announce. It panics for itself only, and polls go on when it is done.
+func (w *Watcher) announce(ctx context.Context, announcer chains.Announcer) {
+	defer func() {
+		if value := recover(); value != nil {
+			_ = w.panicked(value)
+		}
+		if ctx.Err() == nil && w.live.Load() {
+			w.announced(false)
+		}
+	}()
+	announcer.Announce(ctx, w.announced)
+}
+
+// announced has the network polled at once: there is a new block, or nobody announces them any more.
+func (w *Watcher) announced(live bool) {
+	w.live.Store(live)
+	select {
+	case w.wake <- struct{}{}:
+	default: // It will be.
+	}
+}
+
+// rest waits for the next poll after one that was sent at asked: until it is due or, where blocks are announced, for that.
+func (w *Watcher) rest(ctx context.Context, asked time.Time, due time.Duration) {
+	if due <= 0 {
+		return
+	}
+	thrift := 1.
+	if thrifty, ok := w.source.(chains.Thrifty); ok {
+		thrift = thrifty.Thrift()
+	}
+	if w.failing {
+		sleep(ctx, w.schedule.stretch(due, thrift)) // What is announced meanwhile can't be read either.
+		return
+	}
+	switch {
+	case !w.schedule.missing():
+		w.again = 0
+	case w.again > 0:
+		w.again-- // Announced by one server, but not yet there on the one that was asked.
+	}
+	if w.live.Load() && w.again == 0 {
+		due = w.schedule.quiet()
+	}
+	due = w.schedule.stretch(due, thrift)
+	if thrift > 1 { // A pause that is aimed at a block can be as short as nothing.
+		due = max(due, time.Until(asked.Add(w.schedule.apart(thrift))))
+	}
+	timer := time.NewTimer(due)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-w.wake:
+		w.again = announcedTries
+		sleep(ctx, time.Until(asked.Add(w.schedule.apart(thrift))))
+	}
 }
 
 // Status tells how the network is now.
@@ -103,6 +178,9 @@ func (w *Watcher) load(ctx context.Context) bool {
 	}
 	w.storeFails = false
 	w.tracker = NewTracker(cursor, w.network.BackfillBlocks())
+	if w.network.Sampled {
+		w.tracker = NewSampledTracker(cursor, w.network.BackfillBlocks())
+	}
 	if !cursor.Empty() {
 		w.log.Info("going on from the cursor", zap.Uint64("block", cursor.Tip().Number))
 	}
@@ -133,6 +211,8 @@ func (w *Watcher) poll(ctx context.Context) time.Duration {
 	asked := time.Now()
 	done := w.done
 	head, err := w.read(ctx)
+	settled := w.tracker.Settled(settledDepth)
+	w.settled.Store(&settled)
 	w.save(context.WithoutCancel(ctx))
 	switch {
 	case ctx.Err() != nil:
@@ -282,7 +362,12 @@ func (w *Watcher) checkOnce(ctx context.Context) {
 			_ = w.panicked(value)
 		}
 	}()
-	w.source.Check(ctx)
+	w.source.Check(ctx, func() chains.Settled {
+		if settled := w.settled.Load(); settled != nil {
+			return *settled
+		}
+		return chains.Settled{}
+	})
 }
 
 func (w *Watcher) observation(at time.Time, samples ...chains.Sample) chains.Observation {

@@ -232,7 +232,7 @@ func TestCatchingUpIsTold(t *testing.T) {
 		w := newWatcher(testNetwork(time.Second), &sources{readers: []chains.Reader{s.frozen(0)}}, newMemory(), b.Observe, zap.NewNop())
 		w.load(t.Context())
 		w.poll(t.Context())
-		s.mine(1000)
+		s.mine(2500)
 		w.source = &sources{readers: []chains.Reader{rangedView{s.frozen(0)}}}
 		backlogs := make([]float64, 0, 6)
 		for range 6 {
@@ -243,10 +243,10 @@ func TestCatchingUpIsTold(t *testing.T) {
 				t.Errorf("pause of %s with %v blocks to read", pause, backlog)
 			}
 		}
-		if want := []float64{760, 520, 280, 40, 0, 0}; !slices.Equal(backlogs, want) {
+		if want := []float64{1360, 220, 0, 0, 0, 0}; !slices.Equal(backlogs, want) {
 			t.Errorf("backlog told as %v, want %v", backlogs, want)
 		}
-		if b.sum(chains.Blocks) != 1001 {
+		if b.sum(chains.Blocks) != 2501 {
 			t.Errorf("%v blocks", b.sum(chains.Blocks))
 		}
 	})

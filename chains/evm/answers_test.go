@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
@@ -13,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/segmentio/encoding/json" // As package rpc decodes answers.
 
 	"github.com/layerwatch/layerwatch/chains"
 )

@@ -1,12 +1,12 @@
 package evm
 
 import (
-	"encoding/json"
 	"math/big"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/segmentio/encoding/json"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/rpc"
@@ -40,13 +40,12 @@ const maxTimestamp = 253402300799
 // maxGas is what a float64 counts exactly; sums of it do not overflow.
 const maxGas = 1 << 53
 
-// UnmarshalJSON decodes and validates: a block without number, hash, parent or time does not come into being.
-func (b *block) UnmarshalJSON(data []byte) error {
-	type plain block
-	if err := json.Unmarshal(data, (*plain)(b)); err != nil {
-		return err
-	}
+// validate judges whether a block can be true; the block is nil where there is none. It is not done while decoding: an
+// UnmarshalJSON has encoding/json read everything three times.
+func (b *block) validate() error {
 	switch {
+	case b == nil:
+		return nil
 	case b.Number == nil:
 		return rpc.BadResponse("the block has no number")
 	case b.Hash == common.Hash{}:
@@ -101,10 +100,15 @@ func (b *block) toBlock() chains.Block {
 		out.Samples = append(out.Samples, gasUsed.Sample(float64(*b.GasUsed)))
 	}
 	if fee := b.baseFee(); fee != nil {
-		value := toFloat(fee)
-		out.Samples = append(out.Samples, blockBaseFee.Sample(value), baseFeeRecentMax.Sample(value))
+		out.Samples = append(out.Samples, feeSamples(fee)...)
 	}
 	return out
+}
+
+// feeSamples gives what is counted of a block's base fee.
+func feeSamples(fee *big.Int) []chains.Sample {
+	value := toFloat(fee)
+	return []chains.Sample{blockBaseFee.Sample(value), baseFeeRecentMax.Sample(value)}
 }
 
 // transactionCount is the length of the list of transactions, be they hashes or objects.

@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/rpc"
@@ -21,25 +25,60 @@ type source struct {
 	readers []*Reader
 }
 
+const (
+	// apart is how long two endpoints may be apart that are equally good, and leastApart how many blocks: they are not
+	// asked at the same moment.
+	apart      = 5 * time.Second
+	leastApart = 2
+)
+
 func open(_ context.Context, network chains.Network, env chains.Environment) (chains.Source, error) {
-	s := &source{pool: rpc.NewPool[*Reader](env.Log)}
+	s := &source{pool: rpc.NewPool[*Reader](env.Log, max(leastApart, uint64(apart/network.BlockInterval)))}
 	for _, endpoint := range network.Endpoints {
 		meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: env.Observe}
-		reader, err := newReader(network, endpoint, meter)
+		client, err := rpc.NewClient(clientConfig(endpoint, meter, env.Large))
 		if err != nil {
+			s.Close()
 			return nil, fmt.Errorf("open endpoint %s: %w", endpoint.Name, err)
 		}
+		reader := newReader(network, client, meter, func(head uint64) { s.pool.Told(endpoint.Name, head) })
 		s.readers = append(s.readers, reader)
-		s.pool.Add(endpoint.Name, reader, meter.State)
+		s.pool.Add(reader, rpc.Traits{
+			Name: endpoint.Name, Lag: meter.Lag, Latency: client.Latency,
+			Saving: func() bool { return client.Thrift() > 1 },
+			State: func(up, active bool) {
+				meter.State(up, active)
+				reader.announcements.use(active)
+				if active && client.CanSubscribe() {
+					meter.Subscribed(reader.announcements.isLive())
+				}
+			},
+		})
 	}
 	return s, nil
+}
+
+// clientConfig says how an endpoint is to be called.
+func clientConfig(e chains.Endpoint, meter rpc.Meter, large chan []byte) rpc.Config {
+	config := rpc.Config{
+		URL: e.URL, WebSocketURL: e.WebSocketURL, Headers: make(map[string]rpc.Secret),
+		RateLimit: e.RateLimit, Timeout: e.Timeout, Batch: e.Batch,
+		Budget: rpc.BudgetConfig{Amount: e.Budget.Amount, Per: e.Budget.Per}, Large: large, Meter: meter,
+	}
+	for name, value := range e.Headers {
+		config.Headers[name] = value
+	}
+	if !e.Price.IsZero() {
+		config.Price = e.Price.Of
+	}
+	return config
 }
 
 // Try implements chains.Source.
 func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reader) error) error {
 	return s.pool.Try(ctx, func(ctx context.Context, r *Reader) error {
 		err := use(ctx, r)
-		r.doubtful = err != nil
+		r.doubtful = err != nil && !errors.Is(err, chains.ErrBehind)
 		if errors.Is(err, chains.ErrBehind) {
 			return fmt.Errorf("%w: %w", rpc.ErrPassOver, err)
 		}
@@ -48,8 +87,37 @@ func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reade
 }
 
 // Check implements chains.Source.
-func (s *source) Check(ctx context.Context) {
-	s.pool.Check(ctx, func(ctx context.Context, r *Reader) error { return r.check(ctx) })
+func (s *source) Check(ctx context.Context, settled func() chains.Settled) {
+	s.pool.Check(ctx, func(ctx context.Context, r *Reader) error { return r.check(ctx, settled) })
+}
+
+// Announce implements chains.Announcer.
+func (s *source) Announce(ctx context.Context, news func(live bool)) {
+	var (
+		group sync.WaitGroup
+		mu    sync.Mutex
+		lives = make(map[*Reader]bool)
+	)
+	for _, r := range s.readers {
+		if !r.client.CanSubscribe() {
+			continue
+		}
+		group.Go(func() {
+			r.announce(ctx, func(live bool) {
+				mu.Lock()
+				defer mu.Unlock()
+				lives[r] = live
+				// The end of one subscription may be told after the beginning of the next.
+				news(slices.Contains(slices.Collect(maps.Values(lives)), true))
+			})
+		})
+	}
+	group.Wait()
+}
+
+// Thrift implements chains.Thrifty.
+func (s *source) Thrift() float64 {
+	return s.pool.Thrift(func(r *Reader) float64 { return r.client.Thrift() })
 }
 
 // Endpoints implements chains.Source.

@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/segmentio/encoding/json" // As package rpc decodes answers.
 )
 
 // fixtures is where recorded answers of real nodes are.
@@ -275,9 +275,11 @@ func TestRefusedRecordings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b *block
-			err := json.Unmarshal(recording(t, name), &b)
-			if err == nil || !strings.Contains(err.Error(), why) {
-				t.Fatalf("decoded with %v, want an error that it %s", err, why)
+			if err := json.Unmarshal(recording(t, name), &b); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.validate(); err == nil || !strings.Contains(err.Error(), why) {
+				t.Fatalf("judged as %v, want an error that it %s", err, why)
 			}
 		})
 	}

@@ -1,11 +1,14 @@
 package evm
 
 import (
-	"encoding/json"
+	"bytes"
+	stdjson "encoding/json"
 	"math"
 	"math/big"
 	"testing"
 	"time"
+
+	"github.com/segmentio/encoding/json" // As package rpc decodes answers.
 
 	"github.com/layerwatch/layerwatch/chains"
 )
@@ -68,14 +71,43 @@ func FuzzBlock(f *testing.F) {
 	f.Add([]byte("[[[["))
 	all := readers()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var b *block
+		if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) > 1000 {
+			return // Package rpc lets nothing through that is nested too deep.
+		}
 		quickly(t, func() {
-			if json.Unmarshal(data, &b) != nil || b == nil {
-				return
+			var b *block
+			if json.Unmarshal(data, &b) != nil || b.validate() != nil || b == nil {
+				return // As a call does, and its check.
 			}
 			checkFuzzedBlock(t, b, all)
+			compareDecoders(t, data, b)
 		})
 	})
+}
+
+// compareDecoders makes sure that a block is what the standard library reads in the same text, if it can read it.
+func compareDecoders(t *testing.T, data []byte, b *block) {
+	t.Helper()
+	var other *block
+	if !stdjson.Valid(data) {
+		t.Errorf("what is no JSON is a block: %q", data)
+	}
+	if stdjson.Unmarshal(data, &other) != nil || other == nil {
+		t.Errorf("what the standard library refuses is a block: %q", data)
+		return
+	}
+	if got, want := stdText(t, b), stdText(t, other); got != want {
+		t.Errorf("%q is decoded as %s, by the standard library as %s", data, got, want)
+	}
+}
+
+func stdText(t *testing.T, value any) string {
+	t.Helper()
+	text, err := stdjson.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func checkFuzzedBlock(t *testing.T, b *block, all []*Reader) {

@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/encoding/json" // As package rpc decodes answers.
+
 	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
 // members are the members of a block or another JSON object.
@@ -87,6 +89,9 @@ func decodeBlock(t testing.TB, text string) *block {
 	if err := json.Unmarshal([]byte(text), &b); err != nil {
 		t.Fatalf("decode the block: %v", err)
 	}
+	if err := b.validate(); err != nil {
+		t.Fatalf("the block is not valid: %v", err)
+	}
 	return b
 }
 
@@ -157,13 +162,19 @@ func (r *recorder) of(m *chains.Metric) []chains.Sample {
 // connect makes a reader of a network whose only endpoint is the node.
 func connect(t *testing.T, n *node, network chains.Network) (*Reader, *recorder) {
 	t.Helper()
+	return connectTo(t, n.endpoint("node", network), network)
+}
+
+// connectTo makes a reader of a network at an endpoint.
+func connectTo(t *testing.T, endpoint chains.Endpoint, network chains.Network) (*Reader, *recorder) {
+	t.Helper()
 	seen := &recorder{}
-	endpoint := n.endpoint("node", network)
 	meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: seen.observe}
-	r, err := newReader(network, endpoint, meter)
+	client, err := rpc.NewClient(clientConfig(endpoint, meter, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := newReader(network, client, meter, func(uint64) {})
 	t.Cleanup(r.client.Close)
 	return r, seen
 }
@@ -171,7 +182,7 @@ func connect(t *testing.T, n *node, network chains.Network) (*Reader, *recorder)
 // devnet is a network of layer 1 of which nothing is known but the chain id; batch is what its endpoint takes.
 func devnet(batch int) chains.Network {
 	return chains.Network{
-		Name: "devnet", Family: "evm", Layer: 1, ChainID: "1337", BlockInterval: 12 * time.Second,
+		Name: "devnet", Family: "evm", Layer: 1, ChainID: "1337", BlockInterval: 12 * time.Second, StaleAfter: time.Minute,
 		Endpoints: []chains.Endpoint{{Timeout: chains.DefaultTimeout, Batch: batch}},
 	}
 }
@@ -186,6 +197,12 @@ func heads(t *testing.T, r *Reader) chains.Heads {
 	return h
 }
 
+// anew has a reader ask for all tags at its next read, as at its first.
+func anew(r *Reader) { r.tagged = time.Time{} }
+
+// older has the tags that a reader asked for last be asked for that much longer ago.
+func older(r *Reader, by time.Duration) { r.tagged = r.tagged.Add(-by) }
+
 // mustFail makes sure that an error is of a category.
 func mustFail(t *testing.T, err error, reason string) {
 	t.Helper()
@@ -199,3 +216,6 @@ func mustFail(t *testing.T, err error, reason string) {
 		t.Errorf("the message is broken: %v", err)
 	}
 }
+
+// unsettled is what a watcher says that has not followed far enough to know a settled block.
+func unsettled() chains.Settled { return chains.Settled{} }

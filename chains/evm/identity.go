@@ -46,9 +46,9 @@ func (r *Reader) identify(ctx context.Context) error {
 		genesis *block
 	)
 	askID := &rpc.Call{Method: "eth_chainId", Result: &id}
-	askVersion := &rpc.Call{Method: "web3_clientVersion", Result: &version}
-	askConfig := &rpc.Call{Method: "eth_config", Result: &config}
-	askGenesis := &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{"0x0", false}, Result: &genesis}
+	askVersion := &rpc.Call{Method: "web3_clientVersion", Result: &version, Optional: true}
+	askConfig := &rpc.Call{Method: "eth_config", Result: &config, Optional: true}
+	askGenesis := blockCall("0x0", &genesis)
 	calls := []*rpc.Call{askID}
 	whole := same || age > reconnectLasts
 	if whole {

@@ -43,11 +43,11 @@ func TestIdentityIsAskedOnce(t *testing.T) {
 	if _, err := r.Block(t.Context(), 7); err != nil {
 		t.Error(err)
 	}
-	if err := r.check(t.Context()); err != nil {
+	if err := r.check(t.Context(), unsettled); err != nil {
 		t.Error(err)
 	}
-	all := tagCalls(chains.Tags()...)
-	mustAsk(t, n, chainIDCall, versionCall, configCall, all, all, all, []string{blockOf(hex(7))}, []string{"eth_blockNumber"})
+	again := tagCalls(chains.Latest)
+	mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Tags()...), again, again, []string{blockOf(hex(7))}, []string{"eth_blockNumber"})
 }
 
 func TestIdentityWithGenesis(t *testing.T) {
@@ -65,10 +65,9 @@ func TestChainIDIsAskedAfterReconnect(t *testing.T) {
 	n.hangUpAfter(feeHistoryCall)
 	r, _ := connect(t, n, devnet(4))
 	heads(t, r)
-	all := tagCalls(chains.Tags()...)
-	mustAsk(t, n, chainIDCall, versionCall, configCall, all)
+	mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Tags()...))
 	heads(t, r)
-	mustAsk(t, n, all, chainIDCall)
+	mustAsk(t, n, tagCalls(chains.Latest), chainIDCall)
 }
 
 // What is asked is asked even of an endpoint that never keeps a connection, and comes to an end.
@@ -80,23 +79,23 @@ func TestEveryAnswerOnItsOwnConnection(t *testing.T) {
 	}
 	r, _ := connect(t, n, devnet(4))
 	heads(t, r)
-	all := tagCalls(chains.Tags()...)
-	mustAsk(t, n, chainIDCall, versionCall, configCall, all, chainIDCall)
+	mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Tags()...), chainIDCall)
 	heads(t, r)
-	mustAsk(t, n, chainIDCall, all, chainIDCall)
+	mustAsk(t, n, chainIDCall, tagCalls(chains.Latest), chainIDCall)
 }
 
 // The version may change while the connection holds: a proxy holds it.
 func TestIdentityGrowsOld(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
+	n.result("eth_config", "{}")
 	r, seen := connect(t, n, devnet(4))
 	heads(t, r)
 	n.take()
 	n.result("web3_clientVersion", `"reth/v1.8.2-9c30bf7/x86_64-unknown-linux-gnu"`)
 	r.identity.read = r.identity.read.Add(-identityLasts - time.Second)
 	heads(t, r)
-	mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Tags()...))
+	mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Latest))
 	want := []string{"endpoint_info{node,Geth,1.16.4-stable-41714b49} 1", "endpoint_info{node,reth,1.8.2-9c30bf7} 1"}
 	if got := show(seen.of(chains.EndpointInfo)); !slices.Equal(got, want) {
 		t.Errorf("observed %v", got)
@@ -116,7 +115,7 @@ func mustBeExcluded(t *testing.T, r *Reader, seen *recorder) {
 	if blocks != nil {
 		t.Errorf("there are blocks: %+v", blocks)
 	}
-	mustFail(t, r.check(t.Context()), "wrong_chain")
+	mustFail(t, r.check(t.Context(), unsettled), "wrong_chain")
 	if got := seen.of(chains.EndpointWrongChain); len(got) != 3 {
 		t.Errorf("counted %v", show(got))
 	}
@@ -172,14 +171,18 @@ func TestGenesisThatIsNotTold(t *testing.T) {
 // An answer that makes no sense is no proof of another network.
 func TestGenesisThatMakesNoSense(t *testing.T) {
 	t.Parallel()
-	n := newNode(t)
-	network := founded(t, n, 4)
-	n.result(genesisCall, header(0).with("hash", nil).String())
-	r, seen := connect(t, n, network)
-	_, err := r.Heads(t.Context())
-	mustFail(t, err, "bad_response")
-	if got := seen.of(chains.EndpointWrongChain); len(got) > 0 {
-		t.Errorf("counted %v", show(got))
+	for name, genesis := range map[string]members{"no hash": header(0).with("hash", nil), "another block": header(1)} {
+		n := newNode(t)
+		network := founded(t, n, 4)
+		n.result(genesisCall, genesis.String())
+		r, seen := connect(t, n, network)
+		_, err := r.Heads(t.Context())
+		if err == nil || chains.ReasonOf(err) != "bad_response" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := seen.of(chains.EndpointWrongChain); len(got) > 0 {
+			t.Errorf("%s: counted %v", name, show(got))
+		}
 	}
 }
 
@@ -190,7 +193,14 @@ func TestChainThatChangesWithTheServer(t *testing.T) {
 		"heads":  func(r *Reader, ctx context.Context) error { _, err := r.Heads(ctx); return err },
 		"blocks": func(r *Reader, ctx context.Context) error { _, err := r.Blocks(ctx, 7, 8); return err },
 		"block":  func(r *Reader, ctx context.Context) error { _, err := r.Block(ctx, 7); return err },
-		"check":  (*Reader).check,
+		"check":  func(r *Reader, ctx context.Context) error { return r.check(ctx, unsettled) },
+		"check of a settled block": func(r *Reader, ctx context.Context) error {
+			return r.check(ctx, func() chains.Settled { return chains.Settled{Number: 7, Hash: chains.Hash{1}} })
+		},
+		"check after a failure": func(r *Reader, ctx context.Context) error {
+			r.doubtful = true
+			return r.check(ctx, unsettled)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -238,14 +248,9 @@ func TestVersionDoesNotShowTheKey(t *testing.T) {
 	const key = "k3y-0f-the-user"
 	n := newNode(t)
 	n.result("web3_clientVersion", `"Geth-`+key+`/v1.16.4-`+key+`/linux"`)
-	seen := &recorder{}
 	endpoint := n.endpoint("node", devnet(4))
 	endpoint.URL = chains.NewSecret(n.URL + "/v2/" + key)
-	r, err := newReader(devnet(4), endpoint, chains.EndpointMeter{Endpoint: "node", Observe: seen.observe})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.client.Close)
+	r, seen := connectTo(t, endpoint, devnet(4))
 	heads(t, r)
 	if got := show(seen.of(chains.EndpointInfo)); !slices.Equal(got, []string{"endpoint_info{node,Geth-…,1.16.4-…} 1"}) {
 		t.Errorf("observed %v", got)
@@ -300,7 +305,7 @@ func TestIdentityThatFails(t *testing.T) {
 			r, seen := connect(t, n, devnet(4))
 			_, err := r.Heads(t.Context())
 			mustFail(t, err, name)
-			mustFail(t, r.check(t.Context()), name)
+			mustFail(t, r.check(t.Context(), unsettled), name)
 			if got := seen.of(chains.EndpointWrongChain); len(got) > 0 {
 				t.Errorf("counted %v", show(got))
 			}

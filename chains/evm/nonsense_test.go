@@ -96,6 +96,7 @@ func TestBrokenBlocks(t *testing.T) {
 			r, seen := connect(t, n, devnet(4))
 			for _, tag := range chains.Tags() { // It is as bad under any tag.
 				n.result(blockOf(tag), text)
+				anew(r)
 				_, err := r.Heads(t.Context())
 				mustFail(t, err, "bad_response")
 				if !strings.Contains(err.Error(), test.why) {
@@ -211,7 +212,7 @@ func checkBrokenAnswer(t *testing.T, batch, status int, body string, reasons []s
 	uses := map[string]func() error{
 		"heads":  func() error { _, err := r.Heads(t.Context()); return err },
 		"blocks": func() error { _, err := r.Blocks(t.Context(), 7, 10); return err },
-		"check":  func() error { return r.check(t.Context()) },
+		"check":  func() error { return r.check(t.Context(), unsettled) },
 	}
 	try := func(when string) {
 		for use, do := range uses {
@@ -243,7 +244,7 @@ func TestBrokenCheck(t *testing.T) {
 		n := newNode(t)
 		n.result("eth_blockNumber", answer)
 		r, seen := connect(t, n, devnet(4))
-		mustFail(t, r.check(t.Context()), "bad_response")
+		mustFail(t, r.check(t.Context(), unsettled), "bad_response")
 		if got := seen.of(chains.EndpointBlockNumber); len(got) > 0 {
 			t.Errorf("%s: observed %v", name, show(got))
 		}

@@ -20,7 +20,7 @@ const probeBlocks = 100
 
 // probe asks one endpoint, once, everything that a user would want to know before relying on it.
 func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error) {
-	client, err := rpc.NewClient(rpc.Config{URL: endpoint.URL, Timeout: endpoint.Timeout, Batch: 1, Meter: noMeter{}})
+	client, err := probeClient(endpoint, 1)
 	if err != nil {
 		return chains.Report{}, err
 	}
@@ -33,7 +33,7 @@ func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error)
 	)
 	for _, call := range []*rpc.Call{
 		{Method: "eth_chainId", Result: &id},
-		{Method: "eth_getBlockByNumber", Args: []any{string(chains.Latest), false}, Result: &latest},
+		blockCall(string(chains.Latest), &latest),
 	} {
 		if err := client.Do(ctx, call); err != nil || call.Err != nil {
 			return chains.Report{}, call.Err
@@ -58,15 +58,17 @@ func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error)
 		addTag(ctx, client, add, tag, latest)
 	}
 	addFees(ctx, client, add, latest)
-	endpoint.Batch = cmp.Or(endpoint.Batch, chains.DefaultBatch)
-	if report.Refused = probeBatch(ctx, endpoint); report.Refused == nil {
-		add("batches", "yes, of %d calls", endpoint.Batch)
-	} else {
-		add("batches", "not of %d calls: %v", endpoint.Batch, unprefixed(report.Refused))
-	}
+	addBatch(ctx, endpoint, add)
 	addAbilities(ctx, client, add)
 	addLatency(ctx, client, add)
 	return report, nil
+}
+
+// probeClient makes a client that asks an endpoint as it is configured, but for the size of its batches.
+func probeClient(endpoint chains.Endpoint, batch int) (*rpc.Client, error) {
+	config := clientConfig(endpoint, noMeter{}, nil)
+	config.Batch, config.Budget = batch, rpc.BudgetConfig{}
+	return rpc.NewClient(config)
 }
 
 type adder func(name, format string, args ...any)
@@ -76,7 +78,7 @@ func addInterval(ctx context.Context, client *rpc.Client, add adder, latest *blo
 		return
 	}
 	var earlier *block
-	call := &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{hexutil.EncodeUint64(latest.number() - probeBlocks), false}, Result: &earlier}
+	call := blockCall(hexutil.EncodeUint64(latest.number()-probeBlocks), &earlier)
 	if client.Do(ctx, call) != nil || call.Err != nil || earlier == nil {
 		return
 	}
@@ -86,7 +88,7 @@ func addInterval(ctx context.Context, client *rpc.Client, add adder, latest *blo
 
 func addTag(ctx context.Context, client *rpc.Client, add adder, tag chains.Tag, latest *block) {
 	var b *block
-	call := &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{string(tag), false}, Result: &b}
+	call := blockCall(string(tag), &b)
 	err := client.Do(ctx, call)
 	switch {
 	case err != nil || call.Err != nil:
@@ -103,7 +105,7 @@ func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) 
 		add("base fee", "%s gwei", gwei(fee))
 	}
 	var history *feeHistory
-	call := historyCall(&history)
+	call := historyCall(string(chains.Latest), historyBlocks, percentiles(), &history)
 	if client.Do(ctx, call) != nil || call.Err != nil || history == nil {
 		if call.Err != nil {
 			add("fee history", "not told: %v", unprefixed(call.Err))
@@ -125,26 +127,30 @@ func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) 
 	}
 }
 
-// probeBatch sends as many calls in one request as the watcher will: not every endpoint takes that.
-func probeBatch(ctx context.Context, endpoint chains.Endpoint) error {
-	client, err := rpc.NewClient(rpc.Config{URL: endpoint.URL, Timeout: endpoint.Timeout, Batch: endpoint.Batch, Meter: noMeter{}})
+// addBatch tells how many of as many calls as the watcher will put into one request the endpoint takes.
+func addBatch(ctx context.Context, endpoint chains.Endpoint, add adder) {
+	tried := cmp.Or(endpoint.Batch, chains.DefaultBatch)
+	client, err := probeClient(endpoint, tried)
 	if err != nil {
-		return err
+		return
 	}
 	defer client.Close()
 	calls := make([]*rpc.Call, client.Batch())
 	for i := range calls {
 		calls[i] = &rpc.Call{Method: "eth_blockNumber", Result: new(hexutil.Uint64)}
 	}
-	if err := client.Do(ctx, calls...); err != nil {
-		return err
-	}
+	failure := client.Do(ctx, calls...)
 	for _, call := range calls {
-		if call.Err != nil {
-			return call.Err
-		}
+		failure = cmp.Or(failure, call.Err)
 	}
-	return nil
+	switch {
+	case failure != nil:
+		add("batches", "unknown: %v", unprefixed(failure))
+	case client.Batch() == tried:
+		add("batches", "yes, of %d calls", tried)
+	default:
+		add("batches", "of %d calls, not of %d", client.Batch(), tried)
+	}
 }
 
 // addAbilities tells whether the endpoint has eth_config, and what that says of the next fork.
@@ -193,5 +199,7 @@ func gwei(wei *big.Int) string {
 
 type noMeter struct{}
 
-func (noMeter) Call(string, string)          {}
-func (noMeter) Request(time.Duration, int64) {}
+func (noMeter) Call(string, string)           {}
+func (noMeter) Request(time.Duration, int64)  {}
+func (noMeter) Credits(float64)               {}
+func (noMeter) Budget(float64, time.Duration) {}

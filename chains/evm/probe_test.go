@@ -53,6 +53,7 @@ func TestProbe(t *testing.T) {
 		"timestamps": "in steps of 1s", "safe": "24630068, 32 blocks behind latest", "finalized": "not told",
 		"base fee": "0.0382029 gwei", "next base fee": "1.5 gwei", "priority fee p10": "1.1e-08 gwei", "priority fee p90": "1.3e-08 gwei",
 		"blob base fee": "2.02e-07 gwei", "eth_config": "yes: next fork at 2027-01-15T08:00:00Z", "latency": "",
+		"batches": "yes, of 1 calls",
 	})
 }
 

@@ -2,6 +2,7 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,80 +17,151 @@ import (
 // historyBlocks is how far back the fee history is asked for, to find a block that had transactions.
 const historyBlocks = 10
 
+// tagTurns is how often one of the tags is asked for within the time after which they would be stale.
+const tagTurns = 6
+
 // Reader is one endpoint's view of one network.
 type Reader struct {
 	network chains.Network
 	client  *rpc.Client
 	meter   chains.EndpointMeter
+	// told is told the newest block, whenever the endpoint told of it.
+	told func(head uint64)
 
-	identity identity
+	announcements announcements
+	identity      identity
 	// doubtful tells that the last use failed: only a read of the heads can show that the next one would not.
 	doubtful bool
-	// turn rotates the tags where they do not fit into one batch.
-	turn int
+	// turn is the tag to ask for next, tagged when the last one was told.
+	turn   int
+	tagged time.Time
+	// history is what was asked for last, for Sample.
+	history *feeHistory
 }
 
-func newReader(network chains.Network, endpoint chains.Endpoint, meter chains.EndpointMeter) (*Reader, error) {
-	client, err := rpc.NewClient(rpc.Config{
-		URL: endpoint.URL, RateLimit: endpoint.RateLimit,
-		Timeout: endpoint.Timeout, Batch: endpoint.Batch, Meter: meter,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Reader{network: network, client: client, meter: meter}, nil
+func newReader(network chains.Network, client *rpc.Client, meter chains.EndpointMeter, told func(uint64)) *Reader {
+	return &Reader{network: network, client: client, meter: meter, told: told}
 }
 
-// Heads reads the newest blocks and the fee history in one batch.
+// Heads reads the newest block, the fee history and, in turns, the other tags in one batch. A block that was announced is
+// asked for by its number. It leaves no room for a tag then: in every third or so, the fee history stands back for one.
 func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	if err := r.identify(ctx); err != nil {
 		return chains.Heads{}, err
 	}
+	latest, announced := string(chains.Latest), r.announcements.take()
+	if announced != nil {
+		latest = announced.Number.String()
+	}
+	heads, err := r.readHeads(ctx, latest)
+	if announced != nil && errors.Is(err, chains.ErrNotYet) {
+		// Behind the URL stand several servers, and not all have it yet.
+		return r.readHeads(ctx, string(chains.Latest))
+	}
+	return heads, err
+}
+
+// readHeads reads the heads, the newest block by its tag or its number.
+func (r *Reader) readHeads(ctx context.Context, latest string) (chains.Heads, error) {
+	announced := latest != string(chains.Latest)
+	tags := r.tagsDue()
+	names := []string{latest}
+	for _, tag := range tags {
+		names = append(names, string(tag))
+	}
+	blocks := make([]*block, len(names))
+	calls := make([]*rpc.Call, len(names), len(names)+1)
+	for i, name := range names {
+		calls[i] = blockCall(name, &blocks[i])
+	}
 	var history *feeHistory
-	tags := append([]chains.Tag{chains.Latest}, r.tagsToAsk()...)
-	blocks := make([]*block, len(tags))
-	var calls []*rpc.Call
-	for i, tag := range tags {
-		calls = append(calls, &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{string(tag), false}, Result: &blocks[i]})
+	if !announced || len(tags) == 0 {
+		calls = append(calls, historyCall(string(chains.Latest), r.historyLength(), percentiles(), &history))
 	}
-	calls[0].Check = func() error {
-		if blocks[0] == nil {
-			return rpc.BadResponse("the endpoint has no latest block")
-		}
-		return nil
-	}
-	calls = append(calls, historyCall(&history))
 	if err := r.do(ctx, calls...); err != nil {
 		return chains.Heads{}, fmt.Errorf("read heads: %w", err)
 	}
-	latest := blocks[0]
-	if calls[0].Err != nil {
+	head := blocks[0]
+	switch {
+	case calls[0].Err != nil:
 		return chains.Heads{}, fmt.Errorf("read heads: %w", calls[0].Err)
+	case head == nil:
+		return chains.Heads{}, fmt.Errorf("read heads: %w", chains.ErrNotYet)
 	}
-	r.tell(latest.number())
-
-	heads := chains.Heads{Latest: latest.toBlock(), Tagged: make(map[chains.Tag]chains.Block), Samples: r.measure(latest, history)}
-	for i, b := range blocks {
+	r.tell(head.number())
+	r.tookTurn(tags)
+	if r.announcements.found(head, r.network.BlockInterval) {
+		r.client.Resubscribe()
+	}
+	if history != nil {
+		r.history = history
+	}
+	heads := chains.Heads{
+		Latest: head.toBlock(), Samples: r.measure(head, history),
+		Tagged: map[chains.Tag]chains.Block{chains.Latest: head.toBlock()},
+	}
+	for i, tag := range tags {
 		// A tag that the endpoint does not know, or not yet, is an answer: CHAINS.md section 0, fact 25.
-		if b != nil {
-			heads.Tagged[tags[i]] = b.toBlock()
+		if b := blocks[i+1]; b != nil {
+			heads.Tagged[tag] = b.toBlock()
 		}
 	}
 	return heads, nil
 }
 
-// tagsToAsk gives the tags besides latest: both, or, at an endpoint whose batches are too small for both, one at a time.
-func (r *Reader) tagsToAsk() []chains.Tag {
+// tagsDue gives the tags besides latest that should be asked for now: all at first and where polls are rare, else one now
+// and then. They change rarely, and cost as much as a block.
+func (r *Reader) tagsDue() []chains.Tag {
 	tags := []chains.Tag{chains.Safe, chains.Finalized}
-	if len(tags)+2 <= r.client.Batch() { // Latest and the fee history go along.
+	turn := r.network.StaleAfter / tagTurns
+	switch since := time.Since(r.tagged); {
+	case since < turn:
+		return nil
+	case r.tagged.IsZero(), since > time.Duration(len(tags))*turn:
 		return tags
 	}
-	r.turn = (r.turn + 1) % len(tags)
 	return tags[r.turn : r.turn+1]
 }
 
-func historyCall(result **feeHistory) *rpc.Call {
-	return &rpc.Call{Method: "eth_feeHistory", Args: []any{hexutil.Uint64(historyBlocks), string(chains.Latest), percentiles()}, Result: result}
+// tookTurn notes that tags were told: what was asked for in vain is still due.
+func (r *Reader) tookTurn(tags []chains.Tag) {
+	if len(tags) > 0 {
+		r.tagged, r.turn = time.Now(), (r.turn+1)%2
+	}
+}
+
+// blockCall asks for the block of a tag or a number. There is always a latest block.
+func blockCall(name string, result **block) *rpc.Call {
+	check := func() error {
+		b := *result
+		if b == nil && name == string(chains.Latest) {
+			return rpc.BadResponse("the endpoint has no latest block")
+		}
+		if err := b.validate(); b == nil || err != nil {
+			return err
+		}
+		if number, err := hexutil.DecodeUint64(name); err == nil && number != b.number() {
+			return rpc.BadResponse("asked for block %d, got block %d", number, b.number())
+		}
+		return nil
+	}
+	return &rpc.Call{Method: "eth_getBlockByNumber", Args: []any{name, false}, Result: result, Check: check}
+}
+
+// historyLength is how many blocks of the fee history are asked for.
+func (r *Reader) historyLength() uint64 {
+	if !r.network.Sampled {
+		return historyBlocks
+	}
+	// Twice what comes between two polls, so that it tells of each block.
+	return min(max(historyBlocks, 2*uint64(r.network.SampledPause()/r.network.BlockInterval)), chains.MaxSample)
+}
+
+// historyCall asks for the fee history of blocks up to a tag or a number.
+func historyCall(newest string, blocks uint64, percentiles []float64, result **feeHistory) *rpc.Call {
+	return &rpc.Call{
+		Method: "eth_feeHistory", Args: []any{hexutil.Uint64(blocks), newest, percentiles}, Result: result, Optional: true,
+	}
 }
 
 // Block reads the canonical block of a number.
@@ -113,16 +185,7 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 	answers := make([]*block, to-from+1)
 	calls := make([]*rpc.Call, len(answers))
 	for i := range answers {
-		number := from + uint64(i)
-		calls[i] = &rpc.Call{
-			Method: "eth_getBlockByNumber", Args: []any{hexutil.EncodeUint64(number), false}, Result: &answers[i],
-			Check: func() error {
-				if answers[i] != nil && answers[i].number() != number {
-					return rpc.BadResponse("asked for block %d, got block %d", number, answers[i].number())
-				}
-				return nil
-			},
-		}
+		calls[i] = blockCall(hexutil.EncodeUint64(from+uint64(i)), &answers[i])
 	}
 	_ = r.client.Do(ctx, calls...) // Each call tells by itself.
 	if err := r.identify(ctx); err != nil {
@@ -161,31 +224,55 @@ func (r *Reader) do(ctx context.Context, calls ...*rpc.Call) error {
 	return r.identify(ctx)
 }
 
-// check asks the cheapest question there is: an endpoint in reserve is asked it now and then.
-func (r *Reader) check(ctx context.Context) error {
+// check asks the cheapest question there is, and for a block that all endpoints should agree on: an endpoint in reserve is
+// asked it now and then.
+func (r *Reader) check(ctx context.Context, settled func() chains.Settled) error {
 	if r.doubtful {
-		_, err := r.Heads(ctx)
+		_, err := r.readHeads(ctx, string(chains.Latest))
 		r.doubtful = err != nil
 		return err
 	}
 	if err := r.identify(ctx); err != nil {
 		return err
 	}
-	var number hexutil.Uint64
-	call := &rpc.Call{Method: "eth_blockNumber", Result: &number}
-	if err := r.do(ctx, call); err != nil {
+	var (
+		number hexutil.Uint64
+		ours   *block
+		known  = settled()
+	)
+	calls := []*rpc.Call{{Method: "eth_blockNumber", Result: &number}}
+	if !known.Hash.IsZero() {
+		calls = append(calls, blockCall(hexutil.EncodeUint64(known.Number), &ours))
+	}
+	if err := r.do(ctx, calls...); err != nil {
 		return err
 	}
-	if call.Err != nil {
-		return call.Err
+	if calls[0].Err != nil {
+		return calls[0].Err
 	}
 	r.tell(uint64(number))
-	return nil
+	// It may have changed while we asked.
+	if ours == nil || chains.Hash(ours.Hash) == known.Hash || settled() != known {
+		return nil
+	}
+	r.meter.Disagreement()
+	return &DisagreementError{Number: known.Number}
 }
+
+// DisagreementError says that an endpoint has another block at a settled height than the endpoint in use.
+type DisagreementError struct{ Number uint64 }
+
+func (e *DisagreementError) Error() string {
+	return fmt.Sprintf("it has another block %d than the endpoint in use: one of them is on a fork", e.Number)
+}
+
+// Reason is the category of the failure, for a label.
+func (e *DisagreementError) Reason() string { return "disagreement" }
 
 // tell accounts for what the endpoint says of itself.
 func (r *Reader) tell(head uint64) {
 	r.meter.Head(head)
+	r.told(head)
 	if r.identity.client != "" {
 		r.meter.Info(r.identity.client, r.identity.version)
 	}

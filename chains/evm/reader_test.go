@@ -3,8 +3,8 @@ package evm
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,27 +37,69 @@ func TestHeadsTravelInOneBatch(t *testing.T) {
 		n := newNode(t)
 		r, _ := connect(t, n, devnet(batch))
 		heads(t, r)
-		n.take() // The identity.
+		mustAsk(t, n, chainIDCall, versionCall, configCall, tagCalls(chains.Latest, chains.Safe, chains.Finalized))
 		heads(t, r)
-		mustAsk(t, n, tagCalls(chains.Latest, chains.Safe, chains.Finalized))
+		mustAsk(t, n, tagCalls(chains.Latest))
 	}
 }
 
-func TestHeadsAlternateTagsInSmallBatches(t *testing.T) {
+// Tags besides latest cost as much as a block and change rarely: both at first, then one now and then, in turns, each
+// twice before it would be stale.
+func TestHeadsTakeTagsInTurns(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
-	r, _ := connect(t, n, devnet(3))
-	first := heads(t, r)
-	n.take() // The identity.
-	second := heads(t, r)
-	third := heads(t, r)
-	mustAsk(t, n, tagCalls(chains.Latest, chains.Safe), tagCalls(chains.Latest, chains.Finalized))
-	for i, h := range []chains.Heads{first, second, third} {
-		other := []chains.Tag{chains.Finalized, chains.Safe, chains.Finalized}[i]
-		got := slices.Sorted(maps.Keys(h.Tagged))
-		if want := slices.Sorted(slices.Values([]chains.Tag{chains.Latest, other})); !slices.Equal(got, want) {
-			t.Errorf("read %d has the tags %v, want %v", i, got, want)
+	network := devnet(4)
+	r, _ := connect(t, n, network)
+	if h := heads(t, r); !hasTags(h, chains.Tags()...) {
+		t.Errorf("at first there is %v", h.Tagged)
+	}
+	n.take()
+	counts := make(map[chains.Tag]int)
+	const reads = 4 * tagTurns
+	for i := range reads {
+		older(r, network.StaleAfter/reads)
+		h := heads(t, r)
+		if due := (i+1)%(reads/tagTurns) == 0; due == hasTags(h, chains.Latest) {
+			t.Errorf("read %d has %v", i, h.Tagged)
 		}
+		for tag := range h.Tagged {
+			counts[tag]++
+		}
+		if asked := n.take(); len(asked) != 1 || len(asked[0]) != len(h.Tagged)+1 {
+			t.Fatalf("read %d asked %q", i, asked)
+		}
+	}
+	if counts[chains.Safe] != tagTurns/2 || counts[chains.Finalized] != tagTurns/2 {
+		t.Errorf("until they would be stale, the tags were told %v times", counts)
+	}
+}
+
+// Where polls are so rare that turns would take longer than a tag may stay unrefreshed, all are asked for at once.
+func TestRarePollsAskForAllTags(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	network := devnet(4)
+	r, _ := connect(t, n, network)
+	heads(t, r)
+	for _, apart := range []time.Duration{network.StaleAfter * 2 / 3, network.StaleAfter, time.Hour} {
+		older(r, apart)
+		if h := heads(t, r); !hasTags(h, chains.Tags()...) {
+			t.Errorf("after %s there is %v", apart, h.Tagged)
+		}
+	}
+}
+
+// What was asked for in vain has not had its turn.
+func TestTagsAfterAFailure(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.result(blockOf(chains.Latest), "null")
+	r, _ := connect(t, n, devnet(4))
+	_, err := r.Heads(t.Context())
+	mustFail(t, err, "bad_response")
+	n.result(blockOf(chains.Latest), recent().String())
+	if h := heads(t, r); !hasTags(h, chains.Tags()...) {
+		t.Errorf("there is %v", h.Tagged)
 	}
 }
 
@@ -68,9 +110,15 @@ func TestHeadsWithoutBatches(t *testing.T) {
 	r, _ := connect(t, n, devnet(1))
 	heads(t, r)
 	n.take()
+	anew(r)
 	h := heads(t, r)
-	mustAsk(t, n, []string{blockOf(chains.Latest)}, []string{blockOf(chains.Safe)}, []string{feeHistoryCall})
-	if len(h.Tagged) != 2 || len(of(h.Samples, priorityFee)) != 3 {
+	asked := slices.DeleteFunc(slices.Concat(n.take()...), func(call string) bool { return call == chainIDCall[0] })
+	slices.Sort(asked) // Two are under way at a time, each on its own connection.
+	want := slices.Sorted(slices.Values(tagCalls(chains.Tags()...)))
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+	if len(h.Tagged) != 3 || len(of(h.Samples, priorityFee)) != 3 {
 		t.Errorf("tags %v, samples %v", h.Tagged, show(h.Samples))
 	}
 }
@@ -117,6 +165,7 @@ func TestMissingTagsAreAbsent(t *testing.T) {
 				t.Errorf("without safe there is %v", h.Tagged)
 			}
 			set(n, blockOf(chains.Finalized))
+			anew(r)
 			if h := heads(t, r); !hasTags(h, chains.Latest) {
 				t.Errorf("without both there is %v", h.Tagged)
 			}
@@ -211,12 +260,14 @@ func TestBlocks(t *testing.T) {
 	if len(blocks) != 10 {
 		t.Errorf("there are %d blocks", len(blocks))
 	}
-	requests := n.take()[3:] // The first are the identity.
-	sizes := make([]int, 0, len(requests))
-	for _, calls := range requests {
-		sizes = append(sizes, len(calls))
+	var sizes []int
+	for _, calls := range n.take() {
+		if strings.HasPrefix(calls[0], blockOf("0x")) {
+			sizes = append(sizes, len(calls))
+		}
 	}
-	if !slices.Equal(sizes, []int{4, 4, 2}) {
+	slices.Sort(sizes) // Two are under way at a time.
+	if !slices.Equal(sizes, []int{2, 4, 4}) {
 		t.Errorf("asked in batches of %v", sizes)
 	}
 }

@@ -142,7 +142,7 @@ func TestSourceCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.take()
-	s.Check(t.Context())
+	s.Check(t.Context(), unsettled)
 	mustBe(t, s, "a up active, b down, c up")
 	if got := a.take(); len(got) > 0 {
 		t.Errorf("a was asked %q although it was just used", got)

@@ -1,28 +1,42 @@
-// Package rpc reads JSON-RPC endpoints: a Client for one endpoint, with deadline, rate limit, size limit, redaction and
-// accounting, and a Pool that chooses among several. It knows no chain and no other package of the project.
+// Package rpc reads JSON-RPC endpoints: a Client for one endpoint, over HTTP or a WebSocket, with deadline, rate limit,
+// budget, size limit, redaction and accounting, and a Pool that chooses among several. It knows no chain and no other
+// package of the project.
 package rpc
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/segmentio/encoding/json"
 	"golang.org/x/time/rate"
 )
 
 // Config says what a client needs to know about its endpoint.
 type Config struct {
-	// URL is where it is.
+	// URL is where it is. Where it is a WebSocket's, all calls go through that.
 	URL Secret
+	// WebSocketURL is where it can be subscribed to, if not at URL; it may be nil.
+	WebSocketURL Secret
+	// Headers are sent with every request, and when a WebSocket is opened.
+	Headers map[string]Secret
 	// RateLimit is how many calls a second it may be sent; zero is no limit.
 	RateLimit float64
 	// Timeout is how long a request may take.
 	Timeout time.Duration
-	// Batch is how many calls one request may carry.
+	// Batch is how many calls one request may carry at most.
 	Batch int
+	// Price gives what a call of a method costs; nil where it is not known.
+	Price func(method string) float64
+	// Budget bounds what may be spent in a period, in what Price gives or else in calls; its zero value is no bound.
+	Budget BudgetConfig
+	// Large, where it is given, holds a buffer, nil at first, for answers beyond the usual size: whoever reads one takes the
+	// buffer out and puts it back.
+	Large chan []byte
 	// Meter is told of every call and request.
 	Meter Meter
 }
@@ -30,12 +44,17 @@ type Config struct {
 // Secret hides a text from whoever prints it.
 type Secret interface{ Reveal() string }
 
-// Meter accounts for what an endpoint is asked and how it answers.
+// Meter accounts for what an endpoint is asked, how it answers, and what that costs.
 type Meter interface {
 	// Call is told of each call: its method and one of the outcomes.
 	Call(method, outcome string)
 	// Request is told of each request, which may carry many calls: how long it took, the bytes of the answer.
 	Request(took time.Duration, received int64)
+	// Credits is told what the calls of a request cost, where prices are known.
+	Credits(credits float64)
+	// Budget is told what is left of the budget, where there is one, and how long that will last; the longest time there
+	// is says that nothing is being spent.
+	Budget(remaining float64, lasts time.Duration)
 }
 
 // Call is one call to make, and what became of it.
@@ -46,22 +65,41 @@ type Call struct {
 	Result any
 	// Check, where there is one, judges whether Result can be true. It returns a BadResponse if not.
 	Check func() error
+	// Optional tells that the caller can do without: an endpoint that lacks the method is not asked for it again as long
+	// as the connection lasts.
+	Optional bool
 	// Err is why the call failed, nil if it did not.
 	Err error
 }
 
-// Client calls the methods of one endpoint by JSON-RPC over HTTP. It speaks the protocol itself rather than through
+// Client calls the methods of one endpoint by JSON-RPC. It speaks the protocol itself rather than through
 // go-ethereum's client, which takes "error": null for an error, as all Bitcoin nodes send it, and loses the error that
 // a server gives to a batch as a whole.
 type Client struct {
-	config  Config
-	url     string
-	http    *http.Client
-	limiter *rate.Limiter
-	scrub   func(string) string
-	dials   atomic.Uint64
-	ids     atomic.Uint64
+	config Config
+	// carrier is what calls go through.
+	carrier carrier
+	// poster is the carrier where that is HTTP, else nil.
+	poster *poster
+	// socket is where subscriptions are made: the carrier itself, another one, or nil.
+	socket   *socket
+	limiter  *rate.Limiter
+	batch    *batchSize
+	missing  missing
+	throttle throttle
+	budget   *budget
+	latency  latency
+	scrub    func(string) string
+	dials    atomic.Uint64
+	ids      atomic.Uint64
 }
+
+// Of many requests, inFlight are under way at a time: while one is decoded, the endpoint works on the next. A few are not
+// worth another connection.
+const (
+	inFlight = 2
+	many     = 3
+)
 
 // NewClient makes a client. It does not connect before the first call.
 func NewClient(config Config) (*Client, error) {
@@ -69,72 +107,145 @@ func NewClient(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, url: parsed.String(), scrub: scrubber(parsed), limiter: rate.NewLimiter(rate.Inf, 0)}
+	c := &Client{config: config, limiter: rate.NewLimiter(rate.Inf, 0), budget: newBudget(config.Budget)}
+	most := config.Batch
 	if config.RateLimit > 0 {
 		burst := max(1, int(config.RateLimit))
 		c.limiter = rate.NewLimiter(rate.Limit(config.RateLimit), burst)
-		c.config.Batch = min(c.config.Batch, burst)
+		most = min(most, burst)
 	}
-	c.http = newHTTPClient(&c.dials)
+	c.batch = newBatchSize(most)
+	secrets, headers := []Secret{config.URL, proxySecret(parsed)}, make(http.Header)
+	for name, value := range config.Headers {
+		headers.Set(name, value.Reveal())
+		secrets = append(secrets, value)
+	}
+	if isWebSocket(parsed) {
+		c.socket = newSocket(c, parsed, headers)
+		c.carrier = c.socket
+	} else {
+		c.poster = &poster{client: c, url: parsed.String(), headers: headers, http: newHTTPClient(&c.dials)}
+		c.carrier = c.poster
+	}
+	if other := config.WebSocketURL; c.socket == nil && other != nil && other.Reveal() != "" {
+		parsed, err := ParseURL(other.Reveal())
+		if err != nil {
+			return nil, err
+		}
+		c.socket = newSocket(c, parsed, headers)
+		secrets = append(secrets, other, proxySecret(parsed))
+	}
+	c.scrub = scrubber(secrets...)
 	return c, nil
 }
 
-// Close drops the connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close drops the connections and waits until nothing is left of them.
+func (c *Client) Close() {
+	if c.poster != nil {
+		c.poster.close()
+	}
+	if c.socket != nil {
+		c.socket.close()
+	}
+}
 
-// Batch is how many calls one request may carry.
-func (c *Client) Batch() int { return max(1, c.config.Batch) }
+// Batch is how many calls one request may carry, as far as is known.
+func (c *Client) Batch() int { return c.batch.size() }
 
 // Connections counts the connections made so far. When it has grown, whatever answers may not be what answered before.
 func (c *Client) Connections() uint64 { return c.dials.Load() }
 
+// Latency is how long requests have taken lately; zero before the first.
+func (c *Client) Latency() time.Duration { return c.latency.mean() }
+
+// Thrift is by how much rarer than usual the endpoint should be asked to keep within its budget: 1 for not at all.
+func (c *Client) Thrift() float64 { return c.budget.thrift(time.Now()) }
+
 // Scrub makes a server's own words fit to be shown: see scrubber.
 func (c *Client) Scrub(text string) string { return c.scrub(text) }
 
-// Do makes calls in as few requests as the endpoint allows, in order. Each call tells by itself what became of it; the
-// error returned is that of a request that failed as a whole, after which no further one was sent.
+// Do makes calls in as few requests as the endpoint allows. Each call tells by itself what became of it; the error
+// returned is that of a request that failed as a whole, after which no further one was sent.
 func (c *Client) Do(ctx context.Context, calls ...*Call) error {
-	for len(calls) > 0 {
-		n := min(len(calls), c.Batch())
-		if err := c.request(ctx, calls[:n]); err != nil {
-			for _, call := range calls[n:] {
-				call.Err = err
+	calls = c.withoutMissing(calls)
+	if len(calls) == 0 {
+		return nil
+	}
+	requests := slices.Collect(slices.Chunk(calls, c.batch.size()))
+	var (
+		next   atomic.Int64
+		failed atomic.Pointer[error]
+		group  sync.WaitGroup
+	)
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(requests); i = int(next.Add(1)) - 1 {
+			if whole := failed.Load(); whole != nil {
+				fail(requests[i], *whole)
+			} else if err := c.deliverPieces(ctx, requests[i]); err != nil {
+				failed.CompareAndSwap(nil, &err)
 			}
-			return err
 		}
-		calls = calls[n:]
+	}
+	if len(requests) >= many {
+		for range inFlight - 1 {
+			group.Go(work)
+		}
+	}
+	work()
+	group.Wait()
+	if whole := failed.Load(); whole != nil {
+		return *whole
 	}
 	return nil
 }
 
-// request makes one HTTP request of up to a batch of calls.
-func (c *Client) request(ctx context.Context, calls []*Call) error {
+// fail gives calls that were not made the error of those before them.
+func fail(calls []*Call, err error) {
+	for _, call := range calls {
+		call.Err = err
+	}
+}
+
+// request makes one request of up to a batch of calls. The failure is that of the request as a whole.
+func (c *Client) request(ctx context.Context, via carrier, calls []*Call) (whole *Error, err error) {
+	if failure := c.hold(calls); failure != nil {
+		return nil, c.giveUp(ctx, calls, failure)
+	}
 	if err := c.limiter.WaitN(ctx, len(calls)); err != nil {
-		return c.giveUp(ctx, calls, &Error{
-			Method: calls[0].Method, Outcome: OutcomeRateLimited,
-			Message: "our own rate_limit leaves no room before the deadline",
-		})
+		return nil, c.giveUp(ctx, calls, notSent(calls, "our own rate_limit leaves no room before the deadline"))
 	}
 	limited, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	start := time.Now()
-	replies, received, whole := c.exchange(limited, calls)
+	r := c.exchange(limited, via, calls)
+	defer r.release()
 	if ctx.Err() != nil {
 		// The caller gave up: that says nothing about the endpoint.
-		return c.giveUp(ctx, calls, ctx.Err())
+		return nil, c.giveUp(ctx, calls, ctx.Err())
 	}
-	c.config.Meter.Request(time.Since(start), received)
+	took := time.Since(start)
+	c.latency.add(took)
+	c.config.Meter.Request(took, r.received)
 	for i, call := range calls {
-		failure := whole
-		if whole == nil {
-			failure = c.settle(call, replies[i])
+		failure := r.whole
+		if r.whole == nil {
+			failure = c.settle(call, r.replies[i])
 		}
 		call.Err = c.account(call, failure)
+		if call.Optional && r.whole == nil && IsMethodMissing(call.Err) { // Else it may be batches that are missing.
+			c.missing.learn(call.Method, c.Connections())
+		}
 	}
-	if whole != nil {
-		return calls[0].Err
+	c.charge(calls)
+	if r.whole != nil {
+		return r.whole, calls[0].Err
 	}
-	return nil
+	return nil, nil
+}
+
+// notSent is the failure of calls that we ourselves hold back.
+func notSent(calls []*Call, reason string) *Error {
+	return &Error{Method: calls[0].Method, Outcome: OutcomeRateLimited, Message: reason}
 }
 
 // settle puts a reply into its call, or says why that can't be done.
@@ -157,7 +268,7 @@ func (c *Client) settle(call *Call, r reply) *Error {
 	return nil
 }
 
-// account tells the meter what became of a call, and gives the call its own error.
+// account tells the meter and the memory what became of a call, and gives the call its own error.
 func (c *Client) account(call *Call, failure *Error) error {
 	if failure == nil {
 		c.config.Meter.Call(call.Method, OutcomeOK)
@@ -166,6 +277,7 @@ func (c *Client) account(call *Call, failure *Error) error {
 	c.config.Meter.Call(call.Method, failure.Outcome)
 	e := *failure
 	e.Method = call.Method
+	c.throttle.heed(e.RetryAfter)
 	return &e
 }
 
@@ -173,8 +285,6 @@ func (c *Client) giveUp(ctx context.Context, calls []*Call, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		err = fmt.Errorf("call %s: %w", calls[0].Method, cause)
 	}
-	for _, call := range calls {
-		call.Err = err
-	}
+	fail(calls, err)
 	return err
 }

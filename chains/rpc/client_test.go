@@ -37,6 +37,9 @@ func (f fault) test(t *testing.T) {
 		t.Errorf("Do returned %v, the first call %v", err, calls[0].Err)
 	}
 	counts := make(map[string]int)
+	for _, outcome := range f.also {
+		counts[outcome]++
+	}
 	for i, want := range f.want {
 		counts[calls[i].Method+" "+want]++
 		if got := outcomeOf(calls[i].Err); got != want {
@@ -50,8 +53,8 @@ func (f fault) test(t *testing.T) {
 	if !maps.Equal(m.calls, counts) {
 		t.Errorf("calls counted: %v, want %v", m.calls, counts)
 	}
-	if m.requests != 1 || s.hits.Load() > 1 {
-		t.Errorf("%d requests counted, %d received, want one", m.requests, s.hits.Load())
+	if want := 1 + f.again; m.requests != want || s.hits.Load() > int64(want) {
+		t.Errorf("%d requests counted, %d received, want %d", m.requests, s.hits.Load(), want)
 	}
 	if sent := s.sent.Load(); !f.loose && m.bytes != sent {
 		t.Errorf("%d bytes counted, want %d", m.bytes, sent)
@@ -83,21 +86,9 @@ func (f fault) testError(t *testing.T, call *Call) {
 	if IsAnswer(call.Err) != (e.Outcome == OutcomeRPCError) {
 		t.Errorf("IsAnswer is %t at %s", IsAnswer(call.Err), e.Outcome)
 	}
-	if IsMethodMissing(call.Err) != (f.code == MethodNotFound) {
+	if IsMethodMissing(call.Err) != (f.code == MethodNotFound || f.code == methodNotSupported) {
 		t.Errorf("IsMethodMissing is %t at code %d", IsMethodMissing(call.Err), e.Code)
 	}
-}
-
-// outcomeOf is the category by which everybody else knows an error.
-func outcomeOf(err error) string {
-	if err == nil {
-		return OutcomeOK
-	}
-	var reasoned interface{ Reason() string }
-	if errors.As(err, &reasoned) {
-		return reasoned.Reason()
-	}
-	return "none"
 }
 
 // A call that may be answered by null points to a pointer.

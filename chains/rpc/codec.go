@@ -1,15 +1,13 @@
 package rpc
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // envelope is one call as JSON-RPC 2.0 sends it.
@@ -33,9 +31,18 @@ type reply struct {
 	failure *Error
 }
 
+// replies are what an exchange brought: one for each call, or the failure of all.
+type replies struct {
+	replies  []reply
+	received int64
+	whole    *Error
+	// release must be called when the replies are no longer needed.
+	release func()
+}
+
 // exchange sends calls in one request, a single one as such and several as a batch, and gives their replies in the same
-// order. If the request failed as a whole, it gives the failure of all.
-func (c *Client) exchange(ctx context.Context, calls []*Call) (replies []reply, received int64, whole *Error) {
+// order.
+func (c *Client) exchange(ctx context.Context, via carrier, calls []*Call) replies {
 	envelopes := make([]envelope, len(calls))
 	last := c.ids.Add(uint64(len(calls)))
 	for i, call := range calls {
@@ -48,50 +55,32 @@ func (c *Client) exchange(ctx context.Context, calls []*Call) (replies []reply, 
 	if len(envelopes) == 1 {
 		message = envelopes[0]
 	}
-	status, body, whole := c.post(ctx, message)
-	received = int64(len(body))
-	switch {
-	case whole != nil:
-	case status < 200 || status > 299:
-		failure := c.httpFailure(status, body)
-		if len(calls) == 1 && failure.Outcome == OutcomeRPCError {
-			// Bitcoin nodes answer a single call so.
-			return []reply{{failure: failure}}, received, nil
-		}
-		whole = failure
-	case len(calls) == 1:
-		replies, whole = c.readSingle(body, envelopes[0].ID)
-	default:
-		replies, whole = c.readBatch(body, envelopes)
-	}
-	return replies, received, whole
-}
-
-// post sends a message and reads what comes back, up to maxAnswer.
-func (c *Client) post(ctx context.Context, message any) (status int, body []byte, whole *Error) {
 	data, err := json.Marshal(message)
 	if err != nil {
-		return 0, nil, badAnswer("the call can't be encoded")
+		return replies{whole: badAnswer("the call can't be encoded"), release: func() {}}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(data))
-	if err != nil {
-		return 0, nil, &Error{Outcome: OutcomeConnection, Message: "the URL can't be used"}
+	a, whole := via.carry(ctx, data, envelopes[0].ID, last)
+	r := replies{received: a.received, whole: whole, release: a.done}
+	if r.release == nil {
+		r.release = func() {}
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json")
-	response, err := c.http.Do(request)
-	if err != nil {
-		return 0, nil, c.brokenOff(err, describeConnection(err))
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
-	case err != nil:
-		return 0, body, c.brokenOff(err, "the connection broke in the middle of the answer")
-	case len(body) > maxAnswer:
-		return 0, body, badAnswer(fmt.Sprintf("the answer is larger than %d bytes", maxAnswer))
+	case whole != nil:
+	case a.status < 200 || a.status > 299:
+		failure := c.httpFailure(a.status, a.body)
+		failure.RetryAfter = max(failure.RetryAfter, a.retryAfter)
+		if len(calls) == 1 && failure.Outcome == OutcomeRPCError {
+			// Bitcoin nodes answer a single call so.
+			r.replies = []reply{{failure: failure}}
+			return r
+		}
+		r.whole = failure
+	case len(calls) == 1:
+		r.replies, r.whole = c.readSingle(a.body, envelopes[0].ID)
+	default:
+		r.replies, r.whole = c.readBatch(a.body, envelopes)
 	}
-	return response.StatusCode, body, nil
+	return r
 }
 
 // brokenOff judges an error of net/http: too slow, or as described.
@@ -106,7 +95,7 @@ func (c *Client) brokenOff(err error, description string) *Error {
 // readSingle reads the answer to one call.
 func (c *Client) readSingle(body []byte, id uint64) ([]reply, *Error) {
 	var a wireAnswer
-	if err := json.Unmarshal(body, &a); err != nil {
+	if err := decode(body, &a); err != nil {
 		return nil, badAnswer(describeDecoding(err))
 	}
 	r := c.reply(a)
@@ -121,9 +110,9 @@ func (c *Client) readSingle(body []byte, id uint64) ([]reply, *Error) {
 // single error (JSON-RPC 2.0 section 6).
 func (c *Client) readBatch(body []byte, envelopes []envelope) ([]reply, *Error) {
 	var answers []wireAnswer
-	if err := json.Unmarshal(body, &answers); err != nil {
+	if err := decode(body, &answers); err != nil {
 		var single wireAnswer
-		if json.Unmarshal(body, &single) == nil {
+		if decode(body, &single) == nil {
 			if r := c.reply(single); r.failure != nil {
 				return nil, r.failure
 			}
@@ -141,7 +130,7 @@ func (c *Client) readBatch(body []byte, envelopes []envelope) ([]reply, *Error) 
 		if a, ok := byID[e.ID]; ok {
 			replies[i] = c.reply(a)
 		} else {
-			replies[i].failure = badAnswer("the batch's answer lacks this call")
+			replies[i].failure = &Error{Outcome: OutcomeBadResponse, Message: "the batch's answer lacks this call", lacking: true}
 		}
 	}
 	return replies, nil

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +25,11 @@ type visit struct {
 // goodServer answers whatever is asked, and notes who came.
 func goodServer(visits *[]visit) roundTrip {
 	members := slices.Repeat([]string{`"result":"0x1"`}, 1<<12)
+	var mu sync.Mutex
 	return func(r *http.Request) (*http.Response, error) {
 		body := compose(r, members)
+		mu.Lock()
+		defer mu.Unlock()
 		*visits = append(*visits, visit{time.Now(), strings.Count(body, "result")})
 		return respond(r, http.StatusOK, strings.NewReader(body)), nil
 	}
@@ -74,33 +80,72 @@ func TestDoSplits(t *testing.T) {
 	}
 }
 
-// After a request that failed as a whole no further one is sent, and none is counted.
+// After a request that failed as a whole no further one is sent, and none is counted; one that is under way is let finish.
 func TestDoStops(t *testing.T) {
 	t.Parallel()
-	m, n := &meter{}, 0
+	for _, c := range []struct {
+		name string
+		// took is how long each request takes that must be sent; the second one fails.
+		took []time.Duration
+		want []string // of each request
+	}{
+		{"one after the other", []time.Duration{time.Second, time.Second}, []string{OutcomeOK, OutcomeHTTPError}},
+		{
+			"two at a time",
+			[]time.Duration{time.Second, 2 * time.Second, 5 * time.Second},
+			[]string{OutcomeOK, OutcomeHTTPError, OutcomeOK, OutcomeHTTPError, OutcomeHTTPError},
+		},
+		{
+			"both fail",
+			[]time.Duration{2 * time.Second, time.Second},
+			[]string{OutcomeOK, OutcomeHTTPError, OutcomeHTTPError, OutcomeHTTPError},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { testDoStops(t, c.took, c.want) })
+		})
+	}
+}
+
+func testDoStops(t *testing.T, took []time.Duration, want []string) {
+	m := &meter{}
+	var n atomic.Int64
 	c := dial(t, Config{URL: secret("http://node"), Batch: 2, Meter: m})
 	through(c, func(r *http.Request) (*http.Response, error) {
-		if n++; n == 2 {
+		list, _ := asks(r)
+		id, _ := strconv.Atoi(string(list[0].ID))
+		if n.Add(1) > int64(len(took)) {
+			t.Error("a request too many was sent")
+		} else {
+			<-time.After(took[(id-1)/2])
+		}
+		if id == 3 {
 			return respond(r, http.StatusBadGateway, strings.NewReader("")), nil
 		}
-		return respond(r, http.StatusOK, strings.NewReader(compose(r, []string{`"result":"0x1"`, failure(-32000, "no")}))), nil
+		body := fmt.Sprintf(`[{"id":%s,"result":"0x1"},{"id":%s,%s}]`, list[0].ID, list[1].ID, failure(-32000, "no"))
+		return respond(r, http.StatusOK, strings.NewReader(body)), nil
 	})
-	calls, _ := numbers(6)
+	calls, _ := numbers(2 * len(want))
 	err := c.Do(t.Context(), calls...)
 	if outcomeOf(err) != OutcomeHTTPError {
 		t.Errorf("Do returned %v", err)
 	}
-	for i, want := range []string{OutcomeOK, OutcomeRPCError, OutcomeHTTPError, OutcomeHTTPError, OutcomeHTTPError, OutcomeHTTPError} {
-		if got := outcomeOf(calls[i].Err); got != want {
-			t.Errorf("call %d ended with %s, want %s", i, got, want)
+	for i, call := range calls {
+		outcome := want[i/2]
+		if outcome == OutcomeOK && i%2 == 1 {
+			outcome = OutcomeRPCError
+		}
+		if got := outcomeOf(call.Err); got != outcome {
+			t.Errorf("call %d ended with %s, want %s", i, got, outcome)
 		}
 	}
 	total := 0
 	for _, count := range m.calls {
 		total += count
 	}
-	if n != 2 || m.requests != 2 || total != 4 {
-		t.Errorf("%d requests sent, %d counted with %d calls, want 2, 2 and 4", n, m.requests, total)
+	if sent := len(took); int(n.Load()) != sent || m.requests != sent || total != 2*sent {
+		t.Errorf("%d requests sent, %d counted with %d calls, want %d", n.Load(), m.requests, total, sent)
 	}
 }
 

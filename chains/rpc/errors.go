@@ -3,13 +3,15 @@ package rpc
 import (
 	"bytes"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // Outcomes of a call. They are the values of a label.
@@ -33,6 +35,13 @@ type Error struct {
 	Code int
 	// Message says what happened, without secrets.
 	Message string
+	// RetryAfter is how long the server wants to be left alone; zero if it did not say.
+	RetryAfter time.Duration
+
+	// status is the HTTP status, if it is what failed.
+	status int
+	// lacking tells that the answer to a batch lacks that to this call.
+	lacking bool
 }
 
 func (e *Error) Error() string {
@@ -45,13 +54,16 @@ func (e *Error) Reason() string { return e.Outcome }
 // Timeout tells whether the endpoint took too long.
 func (e *Error) Timeout() bool { return e.Outcome == OutcomeTimeout }
 
-// MethodNotFound is the JSON-RPC code of a method that the endpoint does not have.
-const MethodNotFound = -32601
+// The JSON-RPC codes of a method that the endpoint does not have (CHAINS.md section 16.2).
+const (
+	MethodNotFound     = -32601
+	methodNotSupported = -32004
+)
 
 // IsMethodMissing tells whether an error says that the endpoint does not have the method.
 func IsMethodMissing(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Code == MethodNotFound
+	return errors.As(err, &e) && (e.Code == MethodNotFound || e.Code == methodNotSupported)
 }
 
 // IsAnswer tells whether an error is the endpoint's own word, so that the endpoint works although the call failed.
@@ -69,13 +81,26 @@ type badResponseError struct{ message string }
 
 func (e *badResponseError) Error() string { return e.message }
 
+// outcomeOf gives the outcome of a call that was made, OutcomeOK for no error.
+func outcomeOf(err error) string {
+	if err == nil {
+		return OutcomeOK
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Outcome
+	}
+	return ""
+}
+
 func badAnswer(message string) *Error { return &Error{Outcome: OutcomeBadResponse, Message: message} }
 
 // httpFailure judges an answer with another HTTP status than 2xx. Many servers put a JSON-RPC error into it.
-func (c *Client) httpFailure(status int, body []byte) *Error {
-	e := &Error{Outcome: OutcomeHTTPError, Message: fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))}
+func (c *Client) httpFailure(status int, body []byte) (e *Error) {
+	e = &Error{Outcome: OutcomeHTTPError, Message: fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))}
+	defer func() { e.status = status }()
 	var a wireAnswer
-	if json.Unmarshal(body, &a) == nil && bytes.HasPrefix(a.Error, []byte("{")) {
+	if decode(body, &a) == nil && bytes.HasPrefix(a.Error, []byte("{")) {
 		e = c.rpcFailure(a.Error)
 		e.Message = fmt.Sprintf("HTTP %d: %s", status, e.Message)
 	}
@@ -92,7 +117,7 @@ func (c *Client) rpcFailure(object json.RawMessage) *Error {
 		Code    int
 		Message string
 	}
-	if json.Unmarshal(object, &parsed) != nil {
+	if decode(object, &parsed) != nil {
 		return &Error{Outcome: OutcomeRPCError, Message: "an error without a code"}
 	}
 	e := &Error{Outcome: OutcomeRPCError, Code: parsed.Code, Message: fmt.Sprintf("error %d: %s", parsed.Code, c.scrub(parsed.Message))}
@@ -105,6 +130,7 @@ func (c *Client) rpcFailure(object json.RawMessage) *Error {
 	for _, text := range []string{
 		"too many requests", "rate limit", "limit exceeded", "request limit reached", "requests limited to",
 		"has exceeded", "exceeded the quota", "reached the quota", "code: 1015",
+		"reached the free tier", "monthly capacity limit", "limit for your current plan",
 	} {
 		if strings.Contains(lower, text) {
 			e.Outcome = OutcomeRateLimited

@@ -31,6 +31,10 @@ type fault struct {
 	whole bool
 	// loose says that the bytes sent are not those received: compressed, or lost on the way.
 	loose bool
+	// again is how many requests more are made because the batch may have been too large, also what is counted of calls
+	// besides want.
+	again int
+	also  []string
 	// says is part of the error's message.
 	says string
 }
@@ -61,14 +65,33 @@ func batches() []fault {
 	}
 	twice := func(w http.ResponseWriter, r *http.Request) {
 		list, _ := asks(r)
+		if len(list) == 1 {
+			io.WriteString(w, item(list[0], `"result":"0x2"`))
+			return
+		}
 		fmt.Fprintf(w, `[{"id":%[1]s,"result":"0x1"},{"id":%[1]s,"result":"0x7"},{"id":999,"result":"0x2"}]`, list[0].ID)
 	}
+	// leavesOut answers the first call of a batch, and a call alone as told.
+	leavesOut := func(member string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if bytes.HasPrefix(body, []byte("[")) {
+				io.WriteString(w, compose(r, []string{`"result":"0x1"`}))
+			} else {
+				io.WriteString(w, compose(r, []string{member}))
+			}
+		}
+	}
+	lacking, refused := []string{"eth_gasPrice " + OutcomeBadResponse}, []string{"eth_blockNumber " + OutcomeRPCError}
 	return []fault{
 		{name: "ok batch", start: over(answer(`"result":"0x1"`, `"result":"0x2"`)), want: both(OutcomeOK)},
 		{name: "batch with error null", start: over(answer(`"result":"0x1","error":null`, `"result":"0x2"`)), want: both(OutcomeOK)},
 		{name: "batch out of order", start: over(backwards), want: both(OutcomeOK)},
-		{name: "batch with a missing item", start: over(answer(`"result":"0x1"`)), want: []string{OutcomeOK, OutcomeBadResponse}, says: "lacks this call"},
-		{name: "batch that answers one call twice", start: over(twice), want: []string{OutcomeOK, OutcomeBadResponse}, says: "lacks this call"},
+		{name: "batch with a missing item", start: over(leavesOut(`"x":1`)), want: []string{OutcomeOK, OutcomeBadResponse}, again: 1, also: lacking, says: "neither result"},
+		{name: "batch with a missing item that is there alone", start: over(leavesOut(`"result":"0x2"`)), want: both(OutcomeOK), again: 1, also: lacking},
+		{name: "batch with a missing item that fails alone", start: over(leavesOut(failure(-32000, "no"))), want: []string{OutcomeOK, OutcomeRPCError}, code: -32000, again: 1, also: lacking},
+		{name: "batch that answers one call twice", start: over(twice), want: both(OutcomeOK), again: 1, also: lacking},
 		{name: "batch with an error", start: over(answer(`"result":"0x1"`, failure(-32000, "no"))), want: []string{OutcomeOK, OutcomeRPCError}, code: -32000},
 		{name: "batch with a rate limit", start: over(answer(`"result":"0x1"`, failure(429, "slow down"))), want: []string{OutcomeOK, OutcomeRateLimited}, code: 429},
 		{name: "batch without results", start: over(answer(`"result":"0x1"`, `"x":1`)), want: []string{OutcomeOK, OutcomeBadResponse}, says: "neither result nor error"},
@@ -77,9 +100,11 @@ func batches() []fault {
 		{name: "batch answered by null", start: over(text(200, `null`)), want: both(OutcomeBadResponse)},
 		{name: "batch answered by numbers", start: over(text(200, `[1,2]`)), want: both(OutcomeBadResponse), whole: true},
 		// JSON-RPC 2.0, section 6: a batch that is refused as such is answered by a single object.
-		{name: "batch answered by one error, HTTP 200", start: over(text(200, alone(-32600, "batch too large"))), want: both(OutcomeRPCError), code: -32600, whole: true},
+		// One call shows that it was not the number of them.
+		{name: "batch answered by one error, HTTP 200", start: over(text(200, alone(-32600, "batch too large"))), want: both(OutcomeRPCError), code: -32600, whole: true, again: 1, also: refused},
+		{name: "batch answered by one error, HTTP 500", start: over(text(500, alone(31, "Batch of more than 3 requests"))), want: both(OutcomeRPCError), code: 31, whole: true, again: 1, also: refused},
+		{name: "batch answered by one internal error", start: over(text(200, alone(-32603, "internal error"))), want: both(OutcomeRPCError), code: -32603, whole: true, again: 1, also: refused},
 		{name: "batch answered by one rate limit, HTTP 200", start: over(text(200, alone(429, "capacity"))), want: both(OutcomeRateLimited), code: 429, whole: true},
-		{name: "batch answered by one error, HTTP 500", start: over(text(500, alone(31, "Batch of more than 3 requests"))), want: both(OutcomeRPCError), code: 31, whole: true},
 	}
 }
 
@@ -118,17 +143,25 @@ func httpErrors() []fault {
 	redirect := func(status int) start {
 		return over(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/again", status) })
 	}
-	return []fault{
+	suspect := each(func(status int) fault {
+		return fault{
+			name: fmt.Sprintf("HTTP %d to a batch", status), start: over(text(status, "oops")), want: both(OutcomeHTTPError), whole: true,
+			again: 1, also: []string{"eth_blockNumber " + OutcomeHTTPError},
+		}
+	}, 400, 413, 422, 500, 501)
+	clear := each(func(status int) fault {
+		return fault{name: fmt.Sprintf("HTTP %d to a batch", status), start: over(text(status, "batch")), want: both(OutcomeHTTPError), whole: true}
+	}, 401, 403, 404, 405, 502, 503, 504, 520)
+	return slices.Concat(suspect, clear, []fault{
 		{name: "HTTP 500", start: over(text(500, "oops")), want: one(OutcomeHTTPError), whole: true, says: "HTTP 500 Internal Server Error"},
 		{name: "HTTP 503", start: over(text(503, "<html>back soon</html>")), want: one(OutcomeHTTPError), whole: true, says: "HTTP 503"},
-		{name: "HTTP 503 to a batch", start: over(text(503, "")), want: both(OutcomeHTTPError), whole: true},
 		{name: "HTTP 401", start: over(text(401, `{"error":"who are you"}`)), want: one(OutcomeHTTPError), whole: true},
 		{name: "HTTP 413 with an RPC error", start: over(text(413, alone(-32614, "limited to a 10,000 range"))), want: one(OutcomeRPCError), code: -32614},
 		{name: "HTTP 301 endlessly", start: redirect(301), want: one(OutcomeHTTPError), whole: true},
 		{name: "HTTP 302 endlessly", start: redirect(302), want: one(OutcomeHTTPError), whole: true},
 		{name: "HTTP 307 endlessly", start: redirect(307), want: one(OutcomeHTTPError), whole: true},
 		{name: "HTTP 308 endlessly", start: redirect(308), want: both(OutcomeHTTPError), whole: true},
-	}
+	})
 }
 
 func badAnswers() []fault {

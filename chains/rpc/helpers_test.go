@@ -29,6 +29,9 @@ type meter struct {
 	requests int
 	bytes    int64
 	longest  time.Duration
+
+	credits, remaining float64
+	lasts              time.Duration
 }
 
 func (m *meter) Call(method, outcome string) {
@@ -46,6 +49,25 @@ func (m *meter) Request(took time.Duration, received int64) {
 	m.requests++
 	m.bytes += received
 	m.longest = max(m.longest, took)
+}
+
+func (m *meter) Credits(credits float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.credits += credits
+}
+
+func (m *meter) Budget(remaining float64, lasts time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.remaining, m.lasts = remaining, lasts
+}
+
+// counted gives how often a method had an outcome.
+func (m *meter) counted(method, outcome string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.calls[method+" "+outcome]
 }
 
 // silent fails the test if the meter was told anything.
@@ -71,13 +93,19 @@ func dial(t testing.TB, config Config) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transportOf(c).Proxy = nil // Whatever the machine has set up, the tests talk to themselves.
+	// Whatever the machine has set up, the tests talk to themselves.
+	if c.poster != nil {
+		transportOf(c).Proxy = nil
+	}
+	if c.socket != nil {
+		socketTransportOf(c).Proxy = nil
+	}
 	t.Cleanup(c.Close)
 	return c
 }
 
 func transportOf(c *Client) *http.Transport {
-	return c.http.Transport.(*http.Transport)
+	return c.poster.http.Transport.(*http.Transport)
 }
 
 // roundTrip is a server in memory, for the tests in which time matters.
@@ -86,7 +114,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // through lets a client speak to a server in memory.
-func through(c *Client, f roundTrip) { c.http.Transport = f }
+func through(c *Client, f roundTrip) { c.poster.http.Transport = f }
 
 // respond makes an answer for a server in memory.
 func respond(r *http.Request, status int, body io.Reader) *http.Response {

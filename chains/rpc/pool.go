@@ -15,22 +15,38 @@ import (
 // ErrPassOver is what a use of a pool returns to have the next endpoint tried although nothing is wrong with this one.
 var ErrPassOver = errors.New("pass over to the next endpoint")
 
-// Pool holds the endpoints of one network and chooses among them: the first of those that work, in the order of the
-// configuration. One that fails loses its place until a check, or a use for want of a better one, has shown that it
-// works again; each time that it fails in use, it stays in reserve for longer. R is what the family makes of an endpoint; a
-// member is used by one goroutine at a time.
+// Pool holds the endpoints of one network and chooses among them: those that work before those that do not, those that
+// are as far as the others before those that lag, and among equals the first of the configuration. One that fails loses
+// its place until a check, or a use for want of a better one, has shown that it works again; each time that it fails in
+// use, it stays in reserve for longer. R is what the family makes of an endpoint; a member is used by one goroutine at a
+// time.
 type Pool[R any] struct {
 	log     *zap.Logger
 	members []*member[R]
+	// tolerance is how many blocks apart endpoints may be that are equally good: they are not asked at the same moment.
+	tolerance uint64
+	// followed is the newest block that was not only told of but followed to.
+	followed atomic.Uint64
 }
 
 // State is told how an endpoint is: whether it answers, and whether it is the one in use.
 type State func(up, active bool)
 
+// Traits tell a pool about an endpoint.
+type Traits struct {
+	Name string
+	// State is told how it is.
+	State State
+	// Lag is told how many blocks it is behind; it may be nil.
+	Lag func(blocks uint64)
+	// Latency is how long its answers take, Saving whether others should be asked to keep within its budget; they may be nil.
+	Latency func() time.Duration
+	Saving  func() bool
+}
+
 type member[R any] struct {
-	name   string
+	Traits
 	reader R
-	state  State
 
 	// use is held by whoever uses the reader.
 	use sync.Mutex
@@ -47,6 +63,13 @@ type member[R any] struct {
 	// longer, because there are endpoints that answer a check and nothing else.
 	trusted time.Time
 	wait    *backoff.ExponentialBackOff
+	// head is the newest block that it told of, claims how often in a row that was beyond what the one in use knew.
+	head    uint64
+	claims  int
+	lagging bool
+	slow    bool
+	// challenger tells that its claims are to be tried.
+	challenger bool
 }
 
 const (
@@ -54,14 +77,16 @@ const (
 	maxDistrust = 10 * time.Minute
 )
 
-// NewPool makes an empty pool.
-func NewPool[R any](log *zap.Logger) *Pool[R] { return &Pool[R]{log: log} }
+// NewPool makes an empty pool of endpoints that may be tolerance blocks apart without one being behind the other.
+func NewPool[R any](log *zap.Logger, tolerance uint64) *Pool[R] {
+	return &Pool[R]{log: log, tolerance: tolerance}
+}
 
 // Add adds an endpoint behind those that are there. It must not be called once the pool is in use.
-func (p *Pool[R]) Add(name string, reader R, state State) {
+func (p *Pool[R]) Add(reader R, traits Traits) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval, wait.Multiplier = minDistrust, maxDistrust, 2
-	p.members = append(p.members, &member[R]{name: name, reader: reader, state: state, wait: wait})
+	p.members = append(p.members, &member[R]{Traits: traits, reader: reader, wait: wait})
 }
 
 // Try gives use one endpoint after the other, those that work first, until use returns nil. It returns the errors of
@@ -73,15 +98,18 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 	)
 	for _, m := range p.order() {
 		m.mu.Lock()
-		m.used = true
 		active := m.active
 		m.mu.Unlock()
 		err := p.useOne(ctx, m, use)
+		m.mu.Lock()
+		m.used = m.used || !errors.Is(err, ErrPassOver) // Who is passed over may be on a fork, which a check shows.
+		m.mu.Unlock()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		m.judge(err)
+		p.judge(m, err)
 		if err == nil {
+			p.overtake(m)
 			p.activate(m)
 			return nil
 		}
@@ -130,39 +158,25 @@ func (p *Pool[R]) Members(yield func(name string, up, active bool, problem strin
 		m.mu.Lock()
 		up, active, problem := m.up, m.active, m.problem
 		m.mu.Unlock()
-		yield(m.name, up, active, problem)
+		yield(m.Name, up, active, problem)
 	}
 }
 
 // judge remembers how an endpoint did in use.
-func (m *member[R]) judge(err error) {
+func (p *Pool[R]) judge(m *member[R], err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.challenger = false
+	passedOver := errors.Is(err, ErrPassOver)
 	switch {
 	case err == nil:
 		m.wait.Reset()
-		m.trusted = time.Time{}
-	case !errors.Is(err, ErrPassOver):
+		m.trusted, m.lagging, m.claims = time.Time{}, false, 0
+		p.followed.Store(m.head)
+	case !passedOver, m.head > p.followed.Load()+p.tolerance: // It claimed more than it had.
 		m.trusted = time.Now().Add(m.wait.NextBackOff())
+		m.claims = 0
 	}
-}
-
-// order lists the endpoints that work, then those that were never used, then those that failed.
-func (p *Pool[R]) order() []*member[R] {
-	var up, unknown, down []*member[R]
-	for _, m := range p.members {
-		m.mu.Lock()
-		switch {
-		case m.up && !time.Now().Before(m.trusted):
-			up = append(up, m)
-		case !m.known:
-			unknown = append(unknown, m)
-		default:
-			down = append(down, m)
-		}
-		m.mu.Unlock()
-	}
-	return append(append(up, unknown...), down...)
 }
 
 func (p *Pool[R]) useOne(ctx context.Context, m *member[R], use func(context.Context, R) error) (err error) {
@@ -185,7 +199,7 @@ func (p *Pool[R]) useOne(ctx context.Context, m *member[R], use func(context.Con
 		p.settle(m, err)
 	}
 	if err != nil {
-		return fmt.Errorf("use endpoint %s: %w", m.name, err)
+		return fmt.Errorf("use endpoint %s: %w", m.Name, err)
 	}
 	return nil
 }
@@ -202,11 +216,11 @@ func (p *Pool[R]) settle(m *member[R], err error) {
 	m.mu.Unlock()
 	switch {
 	case err != nil && (wasUp || !wasKnown || changed):
-		p.log.Warn("endpoint failed", zap.String("endpoint", m.name), zap.Error(err))
+		p.log.Warn("endpoint failed", zap.String("endpoint", m.Name), zap.Error(err))
 	case err != nil:
-		p.log.Debug("endpoint still fails", zap.String("endpoint", m.name), zap.Error(err))
+		p.log.Debug("endpoint still fails", zap.String("endpoint", m.Name), zap.Error(err))
 	case wasKnown && !wasUp:
-		p.log.Info("endpoint works again", zap.String("endpoint", m.name))
+		p.log.Info("endpoint works again", zap.String("endpoint", m.Name))
 	}
 	m.tell()
 }
@@ -228,7 +242,7 @@ func (p *Pool[R]) activate(active *member[R]) {
 		m.mu.Unlock()
 		if changed {
 			if m == active {
-				p.log.Info("endpoint in use", zap.String("endpoint", m.name))
+				p.log.Info("endpoint in use", zap.String("endpoint", m.Name))
 			}
 			m.tell()
 		}
@@ -239,6 +253,6 @@ func (m *member[R]) tell() {
 	m.mu.Lock()
 	defer m.mu.Unlock() // Held, so that news is told in the order in which it happened.
 	if m.known {
-		m.state(m.up, m.active)
+		m.State(m.up, m.active)
 	}
 }

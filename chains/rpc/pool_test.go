@@ -33,13 +33,13 @@ var errDown = errors.New("down")
 // muster makes a pool of endpoints a, b, c.
 func muster() *crew {
 	core, logs := observer.New(zapcore.InfoLevel)
-	c := &crew{Pool: NewPool[string](zap.New(core)), logs: logs, down: make(map[string]bool)}
+	c := &crew{Pool: NewPool[string](zap.New(core), 2), logs: logs, down: make(map[string]bool)}
 	for _, name := range []string{"a", "b", "c"} {
-		c.Add(name, name, func(up, active bool) {
+		c.Add(name, Traits{Name: name, State: func(up, active bool) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.told = append(c.told, name+" "+word(up, "up", "down")+word(active, " active", ""))
-		})
+		}})
 	}
 	return c
 }

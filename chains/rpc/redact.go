@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -19,8 +20,8 @@ func ParseURL(text string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, errors.New("not a URL")
-	case parsed.Scheme != "http" && parsed.Scheme != "https":
-		return nil, errors.New("not a URL that begins with http:// or https://")
+	case !slices.Contains([]string{"http", "https", "ws", "wss"}, parsed.Scheme):
+		return nil, errors.New("not a URL that begins with http://, https://, ws:// or wss://")
 	case parsed.Hostname() == "":
 		return nil, errors.New("a URL without a host")
 	case parsed.Port() != "" && !isPort(parsed.Port()):
@@ -29,6 +30,8 @@ func ParseURL(text string) (*url.URL, error) {
 	return parsed, nil
 }
 
+func isWebSocket(u *url.URL) bool { return u.Scheme == "ws" || u.Scheme == "wss" }
+
 func isPort(text string) bool {
 	port, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && port > 0
@@ -36,29 +39,45 @@ func isPort(text string) bool {
 
 const (
 	maxMessage = 200
+	// maxScrubbed is how much of a text is looked at: of 16 MiB it would take seconds.
+	maxScrubbed = 4 << 10
 	// minSecret is the length from which a part of a URL is taken for a possible secret. "v3" and "rpc" are none.
 	minSecret = 4
 )
 
-// scrubber makes a function that makes a server's own words fit to be shown: no part of the endpoint's URL that could
-// be a key stays in them, in whatever encoding servers echo it, nor control characters, nor more than maxMessage bytes.
-func scrubber(u *url.URL) func(string) string {
+// scrubber makes a function that makes a server's own words fit to be shown: no secret stays in them, and of a secret URL
+// no part that could be a key, in whatever encoding servers echo it, nor control characters, nor more than maxMessage
+// bytes.
+func scrubber(secrets ...Secret) func(string) string {
 	var forms []string
-	for _, secret := range secretParts(u) {
-		if len(secret) >= minSecret {
-			forms = append(forms, encodings(secret)...)
+	for _, secret := range secrets {
+		if secret == nil {
+			continue
+		}
+		for _, part := range secretParts(secret.Reveal()) {
+			if len(part) >= minSecret {
+				forms = append(forms, encodings(part)...)
+			}
 		}
 	}
 	// The longest first, so that no rest of a longer secret is left over.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	forms = slices.Compact(forms)
+	longest := 0
+	if len(forms) > 0 {
+		longest = 3 * len(forms[0]) // There are letters that take three bytes in the other case.
+	}
 	for i := range forms {
 		forms[i] = regexp.QuoteMeta(strings.ToValidUTF8(forms[i], "?")) // As in the texts below.
 	}
 	// Proxies change the case of hosts.
 	secret := regexp.MustCompile("(?i)" + strings.Join(forms, "|"))
 	return func(text string) string {
-		text = secret.ReplaceAllLiteralString(strings.ToValidUTF8(text, "?"), "…")
+		cut := len(text) > maxScrubbed
+		text = secret.ReplaceAllLiteralString(strings.ToValidUTF8(text[:min(len(text), maxScrubbed)], "?"), "…")
+		if cut { // The end may be half a secret.
+			text = strings.ToValidUTF8(text[:max(0, len(text)-longest)], "")
+		}
 		text = strings.Map(func(r rune) rune {
 			if unicode.IsControl(r) {
 				return ' '
@@ -72,8 +91,12 @@ func scrubber(u *url.URL) func(string) string {
 	}
 }
 
-// secretParts takes a URL apart: each part could be a key, or hold one.
-func secretParts(u *url.URL) []string {
+// secretParts takes a URL or the value of a header apart: each part could be a key, or hold one.
+func secretParts(text string) []string {
+	u, err := ParseURL(text)
+	if err != nil {
+		return headerParts(text)
+	}
 	parts := []string{u.String(), u.RequestURI(), u.Path, u.EscapedPath(), u.RawQuery, u.Fragment, u.EscapedFragment()}
 	parts = append(parts, strings.Split(u.Path, "/")...)
 	for _, part := range strings.Split(u.EscapedPath(), "/") {
@@ -97,12 +120,53 @@ func secretParts(u *url.URL) []string {
 	return append(append(parts, u.Host, u.Hostname()), labels[:len(labels)-2]...)
 }
 
+// proxySecret is the proxy that the environment names for a URL, which can want a password, too; nil where there is none.
+func proxySecret(u *url.URL) Secret {
+	asked := *u
+	asked.Scheme = strings.Replace(u.Scheme, "ws", "http", 1)
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &asked})
+	if err != nil || proxy == nil {
+		return nil
+	}
+	return revealed(proxy.String())
+}
+
+// revealed is a Secret of this package's own.
+type revealed string
+
+// Reveal implements Secret.
+func (r revealed) Reveal() string { return string(r) }
+
+// headerParts takes the value of a header apart. The scheme before credentials is no secret; a basic one hides a name and a
+// password.
+func headerParts(text string) []string {
+	parts := []string{text}
+	scheme, credentials, ok := strings.Cut(text, " ")
+	if !ok {
+		return parts
+	}
+	parts = append(parts, credentials)
+	if decoded, err := base64.StdEncoding.DecodeString(credentials); err == nil && strings.EqualFold(scheme, "basic") {
+		user, password, _ := strings.Cut(string(decoded), ":")
+		parts = append(parts, string(decoded), user, password)
+	}
+	return parts
+}
+
 // encodings gives the forms in which a secret can come back: as it is, escaped for URLs and JSON, in base64.
 func encodings(secret string) []string {
 	quoted, _ := json.Marshal(secret) // A string can't fail.
 	data := []byte(secret)
-	return []string{
+	forms := []string{
 		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`),
 		base64.StdEncoding.EncodeToString(data), base64.RawStdEncoding.EncodeToString(data), base64.RawURLEncoding.EncodeToString(data),
 	}
+	// Of a longer text in base64 with the secret in it, only what does not depend on the secret's neighbours is known.
+	for before, from := range []int{0, 2, 3} {
+		shifted, to := append(make([]byte, before), data...), (before+len(data))*8/6
+		if to-from >= minSecret {
+			forms = append(forms, base64.RawStdEncoding.EncodeToString(shifted)[from:to], base64.RawURLEncoding.EncodeToString(shifted)[from:to])
+		}
+	}
+	return forms
 }

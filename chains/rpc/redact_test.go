@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -213,4 +214,26 @@ func sealed(t *testing.T, err error) {
 		}
 	}
 	sealed(t, errors.Unwrap(err))
+}
+
+// A message of any length is made fit at once: the time that it takes is nobody's but the server's to choose otherwise.
+func TestScrubLong(t *testing.T) {
+	t.Parallel()
+	c := dial(t, Config{URL: secret("https://me:" + url.QueryEscape(canary) + "@" + label + ".node.example/v3/" + label)})
+	begin := time.Now()
+	for _, said := range []string{strings.Repeat("x", maxAnswer), strings.Repeat(label[:8], maxAnswer/8), strings.Repeat("\u017f", maxAnswer/2)} {
+		testFit(t, c.Scrub(said), maxMessage)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	// Wherever a long text is cut, no half of a key is left over, even if little else is.
+	for _, key := range []string{label, canary} {
+		for padding := range 6 {
+			got := c.Scrub(strings.Repeat(" ", 3*padding) + strings.Repeat(key, 20<<10/len(key)))
+			if piece := betrayed(got); piece != "" {
+				t.Fatalf("%q of the key is in %q", piece, got)
+			}
+		}
+	}
 }

@@ -195,7 +195,8 @@ func TestParseURL(t *testing.T) {
 	for _, bad := range []string{
 		"", label, "/" + label, "://" + label, ":" + label, "http:" + label, "http:/" + label, "http:///" + label,
 		"http://", "http://:8545/" + label, "http://?" + label, "https://#" + label, "http://me:" + label + "@/",
-		"ws://node.example/" + label, "wss://node.example/" + label, "ftp://" + label + "@node.example", "file:///" + label,
+		"ws://", "ws:///" + label, "wss://:8546/" + label, "wss://me:" + label + "@/", "ws:" + label, "wss://node.example:" + label,
+		"wsx://node.example/" + label, "ftp://" + label + "@node.example", "file:///" + label,
 		label + "://node.example", "http//" + label, "http://node.example:" + label, "http://me:" + label + "@node.example:x",
 		"http://node.example/" + label + "/%zz", "http://" + label + "%zz.example", "http://[" + label, "http://[::1]" + label,
 		"http://node.example/\x7f" + label, "http://node.example/\n" + label, " http://node.example/" + label,
@@ -221,7 +222,7 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("the URL with the key in the %s was not read: %v", place, err)
 		}
 	}
-	for _, good := range []string{"http://127.0.0.1:8545", "https://[::1]:8545/", "HTTP://NODE", "http://node?x=1"} {
+	for _, good := range []string{"http://127.0.0.1:8545", "https://[::1]:8545/", "HTTP://NODE", "http://node?x=1", "ws://127.0.0.1:8546", "wss://node.example/v3", "WSS://NODE"} {
 		if u, err := ParseURL(good); err != nil || u.Host == "" {
 			t.Errorf("%q was not read: %v", good, err)
 		}

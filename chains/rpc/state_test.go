@@ -153,7 +153,7 @@ func TestCheckPanic(t *testing.T) {
 // What is told last must be what is: a callback that is late must not undo the news that overtook it.
 func TestStateInOrder(t *testing.T) {
 	t.Parallel()
-	p := NewPool[string](zap.NewNop())
+	p := NewPool[string](zap.NewNop(), 2)
 	var (
 		mu    sync.Mutex
 		last  string
@@ -161,7 +161,7 @@ func TestStateInOrder(t *testing.T) {
 		group sync.WaitGroup
 	)
 	down := func(context.Context, string) error { return errDown }
-	p.Add("a", "a", func(up, active bool) {
+	p.Add("a", Traits{Name: "a", State: func(up, active bool) {
 		if armed.CompareAndSwap(true, false) {
 			// On the way, another use fails. It gets every chance to say so before this callback does.
 			done := make(chan struct{})
@@ -180,7 +180,7 @@ func TestStateInOrder(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		last = word(up, "up", "down") + word(active, " active", "")
-	})
+	}})
 	if err := p.Try(t.Context(), func(context.Context, string) error { return nil }); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -250,16 +251,38 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
+// Of many requests two are under way at a time, each on a connection of its own; a few take turns on one.
 func TestConnections(t *testing.T) {
 	t.Parallel()
-	var hangUp atomic.Bool
+	var (
+		hangUp, together atomic.Bool
+		mu               sync.Mutex
+		underWay, most   int
+		both             = make(chan struct{})
+	)
+	count := func(change int) {
+		mu.Lock()
+		defer mu.Unlock()
+		underWay += change
+		most = max(most, underWay)
+	}
 	s := over(func(w http.ResponseWriter, r *http.Request) {
 		if hangUp.Load() {
 			w.Header().Set("Connection", "close")
 		}
-		answer(`"result":"0x1"`, `"result":"0x2"`)(w, r)
+		count(1)
+		if together.Load() { // Each is answered only once another one is there.
+			select {
+			case both <- struct{}{}:
+			case <-both:
+			case <-r.Context().Done():
+			}
+		}
+		body := compose(r, []string{`"result":"0x1"`, `"result":"0x2"`})
+		count(-1)
+		io.WriteString(w, body)
 	})(t)
-	c := dial(t, Config{URL: secret(s.url), Batch: 2})
+	c := dial(t, Config{URL: secret(s.url), Batch: 2, Timeout: 10 * time.Second})
 	expect := func(want uint64) {
 		t.Helper()
 		if got := c.Connections(); got != want {
@@ -267,6 +290,7 @@ func TestConnections(t *testing.T) {
 		}
 	}
 	do := func(n int) {
+		t.Helper()
 		calls, _ := numbers(n)
 		if err := c.Do(t.Context(), calls...); err != nil {
 			t.Error(err)
@@ -276,15 +300,26 @@ func TestConnections(t *testing.T) {
 	do(1)
 	expect(1)
 	do(2)
-	do(5)
+	do(4) // Two requests, one after the other.
 	expect(1)
+	if most != 1 {
+		t.Errorf("%d requests at a time, want one", most)
+	}
+	together.Store(true)
+	do(16) // Eight requests.
+	together.Store(false)
+	expect(2)
+	if most != 2 {
+		t.Errorf("%d requests at a time, want two", most)
+	}
 	hangUp.Store(true)
 	do(1)
-	expect(1)
 	do(1)
 	expect(2)
+	do(1)
+	expect(3)
 	do(3) // Two requests, each on a connection of its own.
-	expect(4)
+	expect(5)
 }
 
 // An attempt is no connection: nothing can answer on it.

@@ -1,41 +1,200 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
 
-// maxAnswer is the largest answer that is read. A block of headers and transaction hashes is some 100 kB.
-const maxAnswer = 16 << 20
-
 const (
+	// maxAnswer is the largest answer that is read. A block of headers and transaction hashes is some 100 kB.
+	maxAnswer = 16 << 20
+	// usualAnswer is up to where an answer has a buffer of its own: a batch of 20 blocks of Ethereum is half of that.
+	usualAnswer = 512 << 10
+	// firstBuffer is the size of that buffer where the server does not promise one, bufferGrowth by how much it grows.
+	firstBuffer  = 16 << 10
+	bufferGrowth = 4
+
 	dialTimeout = 5 * time.Second
 	idleTimeout = 5 * time.Minute
 )
 
+// carrier brings a message to the endpoint, and what it answers back. The ids are those of the first and the last call
+// in the message.
+type carrier interface {
+	carry(ctx context.Context, message []byte, first, last uint64) (arrival, *Error)
+}
+
+// arrival is what came back.
+type arrival struct {
+	// status is that of HTTP.
+	status int
+	body   []byte
+	// received is how many bytes came, which is more than stand in body where that was too large.
+	received int64
+	// retryAfter is how long the server wants to be left alone.
+	retryAfter time.Duration
+	// done, where there is one, must be called when the body is no longer needed.
+	done func()
+}
+
+// poster is a carrier by HTTP.
+type poster struct {
+	client  *Client
+	url     string
+	headers http.Header
+	http    *http.Client
+}
+
+// carry implements carrier.
+func (p *poster) carry(ctx context.Context, message []byte, _, _ uint64) (arrival, *Error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(message))
+	if err != nil {
+		return arrival{}, &Error{Outcome: OutcomeConnection, Message: "the URL can't be used"}
+	}
+	for name, values := range p.headers {
+		request.Header[name] = values
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json")
+	response, err := p.http.Do(request)
+	if err != nil {
+		return arrival{}, p.client.brokenOff(err, describeConnection(err))
+	}
+	defer func() { _ = response.Body.Close() }()
+	counted := &counter{from: response.Body}
+	body, done, err := p.client.readAll(ctx, counted, response.ContentLength)
+	a := arrival{
+		status: response.StatusCode, body: body, done: done, received: counted.n, retryAfter: retryAfter(response.Header),
+	}
+	switch {
+	case errors.Is(err, errTooLarge):
+		return a, badAnswer(err.Error())
+	case err != nil:
+		return a, p.client.brokenOff(err, "the connection broke in the middle of the answer")
+	}
+	return a, nil
+}
+
+func (p *poster) close() { p.http.CloseIdleConnections() }
+
+// counter counts what is read through it.
+type counter struct {
+	from io.Reader
+	n    int64
+}
+
+// Read implements io.Reader.
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+var errTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+
+// readAll reads an answer of at most maxAnswer bytes; length is what the server promises, or -1. What is beyond the usual
+// is read by one at a time, into the buffer that all share, so that many bad endpoints do not take more memory than one.
+// done must be called when the answer is no longer needed.
+func (c *Client) readAll(ctx context.Context, from io.Reader, length int64) (body []byte, done func(), err error) {
+	done = func() {}
+	if length > maxAnswer {
+		return nil, done, errTooLarge
+	}
+	body, err = readInto(make([]byte, 0, min(max(length+1, firstBuffer), usualAnswer+1)), from, usualAnswer)
+	if !errors.Is(err, errTooLarge) {
+		return body, done, err
+	}
+	var buffer []byte
+	if c.config.Large != nil {
+		select {
+		case buffer = <-c.config.Large:
+			done = func() { c.config.Large <- buffer }
+		case <-ctx.Done():
+			return nil, done, ctx.Err()
+		}
+	}
+	if buffer == nil {
+		buffer = make([]byte, 0, maxAnswer+1)
+	}
+	body, err = readInto(append(buffer, body...), from, maxAnswer)
+	return body, done, err
+}
+
+// readInto appends what can be read to a buffer, which grows up to most bytes and one. If there is more than most, the
+// error is errTooLarge.
+func readInto(buffer []byte, from io.Reader, most int) ([]byte, error) {
+	for {
+		if len(buffer) == cap(buffer) {
+			grown := make([]byte, len(buffer), min(bufferGrowth*cap(buffer), most+1))
+			copy(grown, buffer)
+			buffer = grown
+		}
+		n, err := from.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		switch {
+		case len(buffer) > most:
+			return buffer, errTooLarge
+		case errors.Is(err, io.EOF):
+			return buffer, nil
+		case err != nil:
+			return buffer, err
+		}
+	}
+}
+
+// retryAfter reads the header of that name: seconds or a date (RFC 9110 section 10.2.3).
+func retryAfter(header http.Header) time.Duration {
+	text := header.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		if !(seconds > 0) { // Nor is it a number.
+			return 0
+		}
+		return time.Duration(min(seconds, longestPause.Seconds()) * float64(time.Second))
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return min(max(0, time.Until(date)), longestPause)
+	}
+	return 0
+}
+
 // newHTTPClient makes an HTTP client of its own for one endpoint: no connection is shared with another network.
 func newHTTPClient(dials *atomic.Uint64) *http.Client {
+	transport := newTransport(dials)
+	transport.ForceAttemptHTTP2 = true
+	return withoutRedirects(transport)
+}
+
+func newTransport(dials *atomic.Uint64) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := dialer.DialContext(ctx, network, address)
-				if err == nil {
-					dials.Add(1)
-				}
-				return conn, err
-			},
-			ForceAttemptHTTP2:   true,
-			TLSHandshakeTimeout: dialTimeout,
-			MaxIdleConnsPerHost: 2,
-			MaxConnsPerHost:     4,
-			IdleConnTimeout:     idleTimeout,
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err == nil {
+				dials.Add(1)
+			}
+			return conn, err
 		},
-		// A JSON-RPC server has no reason to redirect; following would send calls, and keys, where nobody meant them.
+		TLSHandshakeTimeout: dialTimeout,
+		MaxIdleConnsPerHost: inFlight,
+		MaxConnsPerHost:     2 * inFlight,
+		IdleConnTimeout:     idleTimeout,
+	}
+}
+
+// withoutRedirects makes a client that follows none: a JSON-RPC server has no reason to redirect; following would send
+// calls, and keys, where nobody meant them.
+func withoutRedirects(transport *http.Transport) *http.Client {
+	return &http.Client{
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -63,8 +63,6 @@ func checkEndpoints(families []chains.Family, file string, networks []chains.Net
 					problems[i][j] = path + err.Error()
 				case report.ChainID != n.ChainID:
 					problems[i][j] = path + fmt.Sprintf("serves chain id %s, not %s", report.ChainID, n.ChainID)
-				case report.Refused != nil:
-					problems[i][j] = path + fmt.Sprintf("refuses %d calls in one request, so give it a lower batch: %v", endpoint.Batch, report.Refused)
 				}
 			})
 		}

@@ -77,14 +77,6 @@ func (r *reloader) reload() error {
 		return err
 	}
 	r.log.Info("configuration loaded", zap.Int("networks", len(networks)))
-	for _, n := range networks {
-		for _, e := range n.Endpoints {
-			if !e.WebSocketURL.IsZero() {
-				r.log.Warn("ws_url is not used yet: the network is polled",
-					zap.String("network", n.Name), zap.String("endpoint", e.Name))
-			}
-		}
-	}
 	return nil
 }
 
