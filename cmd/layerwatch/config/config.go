@@ -147,6 +147,7 @@ func (p *parser) network(path string, node *yaml.Node) {
 		{"chain_id", text(&n.ChainID)},
 		{"block_interval", p.duration(&n.BlockInterval)},
 		{"slots", func(path string, node *yaml.Node) { n.Slots = p.boolean(path, node) }},
+		{"blocks", func(path string, node *yaml.Node) { n.Sampled = p.sampled(path, node) }},
 		{"poll_interval", p.duration(&n.PollInterval)},
 		{"stale_after", p.duration(&n.StaleAfter)},
 		{"backfill", p.duration(&n.Backfill)},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -52,6 +53,7 @@ func TestExample(t *testing.T) {
 			Name: "alchemy", URL: chains.NewSecret("https://eth-mainnet.g.alchemy.com/v2/key"),
 			WebSocketURL: chains.NewSecret("wss://eth-mainnet.g.alchemy.com/v2/key"),
 			RateLimit:    25, Timeout: chains.DefaultTimeout, Batch: chains.DefaultBatch,
+			Price: alchemyPrice(),
 		},
 		{
 			Name: "public", URL: chains.NewSecret("https://ethereum-rpc.publicnode.com"),
@@ -109,6 +111,7 @@ const everyKey = `networks:
     chain_id: ${CHAIN}${ID}
     block_interval: ${INTERVAL}
     slots: ${SLOTS}
+    blocks: ${BLOCKS}
     poll_interval: ${POLL}ms
     stale_after: ${STALE}
     backfill: ${BACKFILL}
@@ -116,10 +119,22 @@ const everyKey = `networks:
       - name: my-${ENDPOINT}
         url: https://${HOST}/v2/${KEY}
         ws_url: wss://${HOST}/v2/${KEY}
+        bearer_token: ${TOKEN}
+        headers: {x-api-key: "${KEY}-${LIMIT}"}
+        header_files: {X-Other: "${FILE}"}
         rate_limit: ${LIMIT}
+        budget: ${AMOUNT}/${PERIOD}
+        credits: {default: "${PRICE}", methods: {eth_call: "${LIMIT}"}}
         timeout: ${TIMEOUT}
         batch: ${BATCH}
       - url_file: ${FILE}
+        ws_url_file: ${WS_FILE}
+        bearer_token_file: ${SECRET_FILE}
+        credits: ${PRICE}
+      - url: http://${HOST}
+        basic_auth: {username: "${USER}", password: "${KEY}"}
+      - url: http://${HOST}
+        basic_auth: {username: "${USER}", password_file: "${SECRET_FILE}"}
 `
 
 func TestEnvironmentInAnyValue(t *testing.T) {
@@ -129,20 +144,39 @@ func TestEnvironmentInAnyValue(t *testing.T) {
 		"INTERVAL": "2s", "SLOTS": "true", "POLL": "700", "STALE": "45s", "BACKFILL": "10m", "ENDPOINT": "node",
 		// What a variable holds is not looked through for further ones.
 		"HOST": "rpc.example.com", "KEY": "${NAME}", "LIMIT": "2.5", "TIMEOUT": "3s", "BATCH": "7", "FILE": "url",
+		"BLOCKS": "sampled", "TOKEN": "token", "AMOUNT": "300000", "PERIOD": "day", "PRICE": "20", "WS_FILE": "ws_url",
+		"SECRET_FILE": "secret", "USER": "me",
 	})
 	equal(t, got, []chains.Network{catalogue(t, "ethereum"), {
 		Name: "rollup", Family: "evm", Layer: 2, Parent: "ethereum", Currency: "ETH", ChainID: "1337",
-		BlockInterval: 2 * time.Second, Slots: true, PollInterval: 700 * time.Millisecond,
+		BlockInterval: 2 * time.Second, Slots: true, Sampled: true, PollInterval: 700 * time.Millisecond,
 		StaleAfter: 45 * time.Second, Backfill: 10 * time.Minute,
 		Endpoints: []chains.Endpoint{
 			{
 				Name: "my-node", URL: chains.NewSecret("https://rpc.example.com/v2/${NAME}"),
 				WebSocketURL: chains.NewSecret("wss://rpc.example.com/v2/${NAME}"),
 				RateLimit:    2.5, Timeout: 3 * time.Second, Batch: 7,
+				Headers: secrets(map[string]string{
+					"Authorization": "Bearer token", "X-Api-Key": "${NAME}-2.5", "X-Other": "https://eth.example.com/v2/from-file",
+				}),
+				Budget: chains.Budget{Amount: 300000, Per: 24 * time.Hour},
+				Price:  chains.Price{Default: 20, Methods: map[string]float64{"eth_call": 2.5}},
 			},
 			{
 				Name: "example.com", URL: chains.NewSecret("https://eth.example.com/v2/from-file"),
+				WebSocketURL: chains.NewSecret("wss://eth.example.com/v2/from-file"),
+				Timeout:      chains.DefaultTimeout, Batch: chains.DefaultBatch,
+				Headers: secrets(map[string]string{"Authorization": "Bearer from-file"}), Price: chains.Price{Default: 20},
+			},
+			{
+				Name: "example.com-2", URL: chains.NewSecret("http://rpc.example.com"),
 				Timeout: chains.DefaultTimeout, Batch: chains.DefaultBatch,
+				Headers: secrets(map[string]string{"Authorization": "Basic bWU6JHtOQU1FfQ=="}),
+			},
+			{
+				Name: "example.com-3", URL: chains.NewSecret("http://rpc.example.com"),
+				Timeout: chains.DefaultTimeout, Batch: chains.DefaultBatch,
+				Headers: secrets(map[string]string{"Authorization": "Basic bWU6ZnJvbS1maWxl"}),
 			},
 		},
 	}})
@@ -288,13 +322,16 @@ func equal(t *testing.T, got, want []chains.Network) {
 	}
 }
 
-// reveal prints networks with their URLs, which nothing else does.
+// reveal prints networks with their URLs and headers, which nothing else does.
 func reveal(networks []chains.Network) string {
 	var text strings.Builder
 	for _, n := range networks {
 		fmt.Fprintf(&text, "%+v", n)
 		for _, e := range n.Endpoints {
 			fmt.Fprintf(&text, " %q %q", e.URL.Reveal(), e.WebSocketURL.Reveal())
+			for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+				fmt.Fprintf(&text, " %s: %q", name, e.Headers[name].Reveal())
+			}
 		}
 		text.WriteByte('\n')
 	}

@@ -25,6 +25,9 @@ type decoder struct {
 	failed []string
 }
 
+// reader reads a value: one that stands there, or in a file that is named there.
+type reader func(path string, node *yaml.Node) (string, bool)
+
 // fields are the keys of a mapping and how each is read.
 type fields []struct {
 	key  string
@@ -94,6 +97,35 @@ func (d *decoder) mapping(path string, node *yaml.Node, known fields, required .
 			d.report(join(path, key), node, "is missing")
 		}
 	}
+}
+
+// each reads a mapping whose keys are not known beforehand, and tells what stands at each.
+func (d *decoder) each(path string, node *yaml.Node, read func(path string, key, value *yaml.Node)) {
+	if !d.is(yaml.MappingNode, path, node, "must be keys with values") {
+		return
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		at := join(path, clip(key.Value))
+		if d.is(yaml.ScalarNode, at, key, "must be a single value") {
+			read(at, key, value)
+		}
+	}
+}
+
+// notBoth reports a value that is given itself and by the name of a file.
+func (d *decoder) notBoth(path string, given map[string]*yaml.Node, key string) {
+	if file := given[key+"_file"]; file != nil && given[key] != nil {
+		d.report(join(path, key+"_file"), file, "there is a %s already: give one of them", key)
+	}
+}
+
+// oneOf reports a value that is needed and missing, or given twice as above.
+func (d *decoder) oneOf(path string, node *yaml.Node, given map[string]*yaml.Node, key string) {
+	if node.Kind == yaml.MappingNode && given[key] == nil && given[key+"_file"] == nil {
+		d.report(join(path, key), node, "is missing: give %s or %s_file", key, key)
+	}
+	d.notBoth(path, given, key)
 }
 
 // is tells whether a node is of a kind, and reports it if not.
@@ -258,4 +290,13 @@ func (d *decoder) boolean(path string, node *yaml.Node) bool {
 		d.report(path, node, "must be true or false")
 	}
 	return text == "true"
+}
+
+// sampled reads how much of the blocks is read.
+func (d *decoder) sampled(path string, node *yaml.Node) bool {
+	text, ok := d.text(path, node)
+	if ok && text != "all" && text != "sampled" {
+		d.report(path, node, "must be all or sampled")
+	}
+	return text == "sampled"
 }

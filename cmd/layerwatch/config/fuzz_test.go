@@ -1,9 +1,12 @@
 package config_test
 
 import (
-	"slices"
+	"math"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/all"
@@ -15,10 +18,10 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
 	f.Add([]byte(everyKey))
 	f.Add([]byte(devnet + "    parent: ethereum\n  - name: ethereum\n"))
-	for _, c := range slices.Concat(fileProblems(), networkProblems(), parentProblems(), valueProblems(), endpointProblems()) {
+	for _, c := range allProblems() {
 		f.Add([]byte(c.file))
 	}
-	for _, c := range leaky() {
+	for _, c := range append(leaky(), leakyCredentials()...) {
 		// The key is in the environment alone: what a file itself has could be a name by accident.
 		f.Add([]byte(strings.ReplaceAll(c.file, canary, "${RPC_KEY}")))
 	}
@@ -72,5 +75,27 @@ func watchable(t *testing.T, n chains.Network) {
 		if e.URL.IsZero() || e.Timeout <= 0 || e.Batch < 1 || !(e.RateLimit >= 0) {
 			t.Errorf("endpoint %q of %q lacks something: %+v", e.Name, n.Name, e)
 		}
+		usable(t, e)
+	}
+}
+
+// usable tells what would keep an endpoint from being asked: headers that HTTP refuses, and what can't be counted.
+func usable(t *testing.T, e chains.Endpoint) {
+	t.Helper()
+	for name, value := range e.Headers {
+		if name != http.CanonicalHeaderKey(name) || value.IsZero() || strings.ContainsFunc(value.Reveal(), unicode.IsControl) {
+			t.Errorf("endpoint %q has a header %q with the value %q", e.Name, name, value.Reveal())
+		}
+	}
+	if e.Budget.IsZero() != (e.Budget.Per == 0) || !(e.Budget.Amount >= 0) || math.IsInf(e.Budget.Amount, 0) || e.Budget.Per > 30*24*time.Hour {
+		t.Errorf("endpoint %q has the budget %+v", e.Name, e.Budget)
+	}
+	for method := range e.Price.Methods {
+		if price := e.Price.Of(method); !(price >= 0) || math.IsInf(price, 0) {
+			t.Errorf("endpoint %q takes %v for %q", e.Name, price, method)
+		}
+	}
+	if !(e.Price.Default >= 0) || math.IsInf(e.Price.Default, 0) {
+		t.Errorf("endpoint %q takes %v for a call", e.Name, e.Price.Default)
 	}
 }

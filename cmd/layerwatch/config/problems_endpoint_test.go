@@ -1,13 +1,14 @@
 package config_test
 
-const endpointKeys = "name, url, url_file, ws_url, rate_limit, timeout, batch"
+const endpointKeys = "name, url, url_file, ws_url, ws_url_file, headers, header_files, bearer_token, bearer_token_file, basic_auth, " +
+	"rate_limit, budget, credits, timeout, batch"
 
 // endpointProblems are of endpoints.
 func endpointProblems() []problemCase {
 	const (
 		first    = "networks[0].endpoints[0]"
 		url      = "      - url: https://a.example\n" // Line 4.
-		notHTTP  = "not a URL that begins with http:// or https://"
+		notHTTP  = "not a URL that begins with http://, https://, ws:// or wss://"
 		notWS    = "not a URL that begins with ws:// or wss://"
 		badLimit = "must be a number greater than 0"
 	)
@@ -42,7 +43,7 @@ func endpointProblems() []problemCase {
 			first + ".url_file: there is a url already: give one of them (line 5)",
 		}},
 		{"url not http", onEthereum + "      - url: ftp://a.example\n", []string{first + ".url: " + notHTTP + " (line 4)"}},
-		{"url of a websocket", onEthereum + "      - url: wss://a.example\n", []string{first + ".url: " + notHTTP + " (line 4)"}},
+		{"url of a websocket without host", onEthereum + "      - url: wss:///v2\n", []string{first + ".url: a URL without a host (line 4)"}},
 		{"url without scheme", onEthereum + "      - url: a.example/v2\n", []string{first + ".url: " + notHTTP + " (line 4)"}},
 		{"url without host", onEthereum + "      - url: https:///v2\n", []string{first + ".url: a URL without a host (line 4)"}},
 		{"url unparsable", onEthereum + "      - url: 'https://a.example:port'\n", []string{first + ".url: not a URL (line 4)"}},
@@ -64,6 +65,19 @@ func endpointProblems() []problemCase {
 		{"ws_url without anything", onEthereum + url + "        ws_url: wss://\n", []string{first + ".ws_url: " + notWS + " (line 5)"}},
 		{"ws_url without host", onEthereum + url + "        ws_url: wss:///v2\n", []string{first + ".ws_url: a URL without a host (line 5)"}},
 		{"ws_url unparsable", onEthereum + url + "        ws_url: wss://a.example:port\n", []string{first + ".ws_url: not a URL (line 5)"}},
+		{"both ws_url and ws_url_file", onEthereum + url + "        ws_url: wss://a.example\n        ws_url_file: ws_url\n", []string{
+			first + ".ws_url_file: there is a ws_url already: give one of them (line 6)",
+		}},
+		{"ws_url_file missing", onEthereum + url + "        ws_url_file: missing\n", []string{
+			first + ".ws_url_file: can't be read: no such file or directory (line 5)",
+		}},
+		{"ws_url_file wrong scheme", onEthereum + url + "        ws_url_file: url\n", []string{first + ".ws_url_file: " + notWS + " (line 5)"}},
+		{"ws_url beside a websocket", onEthereum + "      - ws_url: wss://a.example\n        url: wss://a.example\n", []string{
+			first + ".ws_url: is not needed: url is a WebSocket already (line 4)",
+		}},
+		{"ws_url_file beside a websocket", onEthereum + "      - url_file: ws_url\n        ws_url_file: ws_url\n", []string{
+			first + ".ws_url_file: is not needed: url is a WebSocket already (line 5)",
+		}},
 		{"rate_limit 0", onEthereum + url + "        rate_limit: 0\n", []string{first + ".rate_limit: " + badLimit + " (line 5)"}},
 		{"rate_limit negative", onEthereum + url + "        rate_limit: -1\n", []string{first + ".rate_limit: " + badLimit + " (line 5)"}},
 		{"rate_limit NaN", onEthereum + url + "        rate_limit: NaN\n", []string{first + ".rate_limit: " + badLimit + " (line 5)"}},

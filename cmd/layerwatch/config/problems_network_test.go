@@ -1,6 +1,7 @@
 package config_test
 
-const networkKeys = "name, family, layer, parent, currency, chain_id, block_interval, slots, poll_interval, stale_after, backfill, endpoints"
+const networkKeys = "name, family, layer, parent, currency, chain_id, block_interval, slots, blocks, " +
+	"poll_interval, stale_after, backfill, endpoints"
 
 const badName = "must be lower-case letters, digits, dots, dashes and underscores, 63 at most"
 
@@ -152,6 +153,10 @@ func valueProblems() []problemCase {
 			"networks[0].slots: the environment variable SLOTS is not set (line 7)",
 		}},
 		{"slots mapping", devnet + "    slots: {a: b}\n", []string{"networks[0].slots: must be a single value (line 7)"}},
+		{"blocks of another kind", devnet + "    blocks: some\n", []string{"networks[0].blocks: must be all or sampled (line 7)"}},
+		{"blocks in capitals", devnet + "    blocks: All\n", []string{"networks[0].blocks: must be all or sampled (line 7)"}},
+		{"blocks without a value", devnet + "    blocks:\n", []string{"networks[0].blocks: is empty (line 7)"}},
+		{"blocks list", devnet + "    blocks: [all]\n", []string{"networks[0].blocks: must be a single value (line 7)"}},
 		{"layer from an unset variable", devnet + "    layer: ${LAYER}\n", []string{
 			"networks[0].layer: the environment variable LAYER is not set (line 7)",
 		}},

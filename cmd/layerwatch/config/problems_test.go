@@ -40,7 +40,7 @@ func loader(environment map[string]string) *config.Loader {
 
 func TestProblems(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(fileProblems(), networkProblems(), parentProblems(), valueProblems(), endpointProblems()) {
+	for _, c := range allProblems() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			networks, problems := loader(nil).Parse([]byte(c.file), "testdata")
@@ -110,6 +110,11 @@ networks:
 	if !slices.Equal(problems, want) {
 		t.Errorf("problems:\n  %s\nwant:\n  %s", strings.Join(problems, "\n  "), strings.Join(want, "\n  "))
 	}
+}
+
+func allProblems() []problemCase {
+	return slices.Concat(fileProblems(), networkProblems(), parentProblems(), valueProblems(), endpointProblems(),
+		headerProblems(), credentialProblems(), priceProblems())
 }
 
 // fileProblems are of the file as a whole.

@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,6 +20,7 @@ func environmentURL() map[string]string {
 // leaky are files with a canary, or with the variable that holds it, and something wrong with them.
 func leaky() []problemCase {
 	const url = "https://eth.example.com/v2/" + canary
+	const webSocket = "wss://eth.example.com/v2/" + canary
 	endpoint := func(keys string) string { return "networks: [{name: ethereum, endpoints: [{" + keys + "}]}]" }
 	network := func(keys string) string { return "networks: [{name: ethereum, " + keys + "}]" }
 	return []problemCase{
@@ -34,6 +37,9 @@ func leaky() []problemCase {
 		{name: "url variable", file: endpoint("url: 'ftp.${RPC_URL}'")},
 		{name: "url in place of a variable", file: endpoint("url: '${" + url + "}'")},
 		{name: "url twice", file: endpoint("url: " + url + ", url: " + url)},
+		{name: "ws_url_file", file: endpoint("url: 'https://a.example', ws_url_file: " + url)},
+		{name: "ws_url both", file: endpoint("url: 'https://a.example', ws_url: " + webSocket + ", ws_url_file: " + webSocket)},
+		{name: "ws_url not needed", file: endpoint("url: " + webSocket + ", ws_url: " + webSocket)},
 		{name: "ws_url", file: endpoint("url: 'https://a.example', ws_url: " + url)},
 		{name: "url_file", file: endpoint("url_file: " + url)},
 		{name: "url_file variable", file: endpoint("url_file: '${RPC_URL}'")},
@@ -83,9 +89,59 @@ func leaky() []problemCase {
 	}
 }
 
+// leakyCredentials are the same for what is sent in headers, and for what it costs.
+func leakyCredentials() []problemCase {
+	endpoint := func(keys string) string {
+		return "networks: [{name: ethereum, endpoints: [{url: 'https://a.example', " + keys + "}]}]"
+	}
+	const breaking = `"` + canary + `\n` + canary + `"`
+	return []problemCase{
+		{name: "user and bearer", file: "networks: [{name: ethereum, endpoints: [{url: 'https://" + canary + "@a.example', bearer_token: a}]}]"},
+		{name: "password and bearer", file: "networks: [{name: ethereum, endpoints: [{url: 'https://a:" + canary + "@a.example', bearer_token: a}]}]"},
+		{name: "user of ws_url", file: endpoint("bearer_token: a, ws_url: 'wss://" + canary + "@a.example'")},
+		{name: "headers", file: endpoint("headers: " + canary)},
+		{name: "key without a colon", file: endpoint("headers: {" + canary + "}")},
+		{name: "header's value", file: endpoint("headers: {X-API-Key: " + breaking + "}")},
+		{name: "header's value, variable", file: endpoint(`headers: {X-API-Key: "${RPC_KEY}\n"x}`)},
+		{name: "header twice", file: endpoint("headers: {X-API-Key: " + canary + ", x-api-key: " + canary + "}")},
+		{name: "header of the client", file: endpoint("headers: {Host: " + canary + "}")},
+		{name: "header of WebSockets", file: endpoint("headers: {Sec-WebSocket-" + canary + ": a}")},
+		{name: "header's name twice", file: endpoint("headers: {" + canary + ": a, '" + canary + "': a}")},
+		{name: "header's name no name", file: endpoint("headers: {'" + canary + " ': a}")},
+		{name: "header's name, value", file: endpoint("headers: {" + canary + ": [" + canary + "]}")},
+		{name: "header's name, file", file: endpoint("header_files: {" + canary + ": missing}")},
+		{name: "header in place of a key", file: endpoint("headers: {'X-API-Key: " + canary + "': a}")},
+		{name: "header for a file", file: endpoint("header_files: {X-API-Key: " + canary + "}")},
+		{name: "header for a file, both", file: endpoint("headers: {X-API-Key: a}, header_files: {X-API-Key: " + canary + "}")},
+		{name: "Authorization and bearer", file: endpoint("headers: {Authorization: " + canary + "}, bearer_token: " + canary)},
+		{name: "bearer list", file: endpoint("bearer_token: [" + canary + "]")},
+		{name: "bearer with line break", file: endpoint("bearer_token: " + breaking)},
+		{name: "bearer with space", file: endpoint("bearer_token: Bearer " + canary)},
+		{name: "bearer for a file", file: endpoint("bearer_token_file: " + canary)},
+		{name: "bearer variable twice", file: endpoint("bearer_token: '${RPC_KEY}', bearer_token_file: '${RPC_KEY}'")},
+		{name: "basic", file: endpoint("basic_auth: a:" + canary)},
+		{name: "basic's key", file: endpoint("basic_auth: {" + canary + ": a}")},
+		{name: "basic's user", file: endpoint("basic_auth: {username: 'a:" + canary + "', password: a}")},
+		{name: "basic's user alone", file: endpoint("basic_auth: {username: " + canary + "}")},
+		{name: "basic's password", file: endpoint("basic_auth: {username: a, password: " + breaking + "}")},
+		{name: "basic's password alone", file: endpoint("basic_auth: {password: " + canary + "}")},
+		{name: "basic's file", file: endpoint("basic_auth: {username: a, password_file: " + canary + "}")},
+		{name: "basic's both", file: endpoint("basic_auth: {username: a, password: " + canary + ", password_file: " + canary + "}")},
+		{name: "basic and bearer", file: endpoint("basic_auth: {username: a, password: " + canary + "}, bearer_token: " + canary)},
+		{name: "budget", file: endpoint("budget: " + canary)},
+		{name: "budget's amount", file: endpoint("budget: " + canary + "/day")},
+		{name: "budget's period", file: endpoint("budget: 1/" + canary)},
+		{name: "credits", file: endpoint("credits: " + canary)},
+		{name: "credits' key", file: endpoint("credits: {" + canary + ": 1}")},
+		{name: "credits' method", file: endpoint("credits: {default: 1, methods: {" + canary + ": " + canary + "}}")},
+		{name: "credits' method, no name", file: endpoint("credits: {default: 1, methods: {'" + canary + "@': 1}}")},
+		{name: "blocks", file: "networks: [{name: ethereum, blocks: " + canary + "}]"},
+	}
+}
+
 func TestProblemsHideSecrets(t *testing.T) {
 	t.Parallel()
-	for _, c := range leaky() {
+	for _, c := range append(leaky(), leakyCredentials()...) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			networks, problems := loader(environmentURL()).Parse([]byte(c.file), t.TempDir())
@@ -136,6 +192,36 @@ func TestNetworksHideSecrets(t *testing.T) {
 	}
 }
 
+// TestNetworksHideHeaders prints endpoints with credentials in their headers.
+func TestNetworksHideHeaders(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string]string{
+		"headers": "headers: {X-API-Key: " + canary + "}",
+		"bearer":  "bearer_token: " + canary,
+		"basic":   "basic_auth: {username: a, password: " + canary + "}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			networks := parse(t, "networks: [{name: ethereum, endpoints: [{url: 'https://a.example', "+keys+"}]}]", nil)
+			e := networks[0].Endpoints[0]
+			for header, value := range e.Headers {
+				if !leaks(value.Reveal()) {
+					t.Fatalf("the key is not even in the header %s that is sent", header)
+				}
+			}
+			encoded, err := json.Marshal(networks)
+			if err != nil || len(e.Headers) != 1 {
+				t.Fatalf("%v, %d headers", err, len(e.Headers))
+			}
+			for _, text := range slices.Concat(formats(networks), formats(&e), formats(e.Headers), []string{string(encoded)}) {
+				if leaks(text) {
+					t.Errorf("the key can be seen: %s", text)
+				}
+			}
+		})
+	}
+}
+
 // formats prints a value in all the ways in which it could get into a log.
 func formats(value any) []string {
 	verbs := []string{"%v", "%+v", "%#v", "%s", "%q", "%x"}
@@ -146,8 +232,12 @@ func formats(value any) []string {
 	return texts
 }
 
-// leaks tells whether a text has the canary in it, in capitals, small letters or hexadecimal.
+// leaks tells whether a text has the canary in it, in capitals, small letters or hexadecimal, or as the
+// password of "a" in base64.
 func leaks(text string) bool {
+	if strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("a:"+canary))) {
+		return true
+	}
 	lower := strings.ToLower(text)
 	return strings.Contains(lower, strings.ToLower(canary)) || strings.Contains(lower, fmt.Sprintf("%x", canary))
 }
