@@ -174,11 +174,18 @@ func (a *advance) skip(ctx context.Context) error {
 // reorg finds out where the reader's chain leaves the one that was followed, reverts what is above, and applies the
 // reader's blocks up to where the old tip, or the head, was. above is the first block above that.
 func (a *advance) reorg(ctx context.Context, above chains.Block) error {
+	if a.reorgs++; a.reorgs > advanceReorgs {
+		return &InconsistentError{"the chain is another one each time that it is read"}
+	}
 	branch, fork, err := a.findFork(ctx)
 	if err != nil {
 		return err
 	}
 	if fork < 0 {
+		// Who lies about hashes lies about that of the genesis block, too.
+		if err := linked(Mark{Hash: append(branch, above)[0].Parent}, branch); err != nil {
+			return err
+		}
 		restarted, err := a.restartIfOther(ctx)
 		if err != nil || restarted {
 			return err
@@ -198,9 +205,6 @@ func (a *advance) reorg(ctx context.Context, above chains.Block) error {
 	}
 	if err := linked(base, branch); err != nil {
 		return err
-	}
-	if a.reorgs++; a.reorgs > advanceReorgs {
-		return &InconsistentError{"the chain is another one each time that it is read"}
 	}
 	return a.replace(fork, base, branch)
 }
@@ -280,7 +284,7 @@ func (a *advance) restartIfOther(ctx context.Context) (bool, error) {
 	if known.IsZero() {
 		return false, nil
 	}
-	genesis, err := a.readOne(ctx, 0)
+	genesis, err := a.readGenesis(ctx)
 	if err != nil || genesis.Hash == known {
 		return false, err
 	}
@@ -297,9 +301,22 @@ func (a *advance) learnGenesis(ctx context.Context) {
 		return
 	}
 	a.tries++
-	if genesis, err := a.readOne(ctx, 0); err == nil {
+	if genesis, err := a.readGenesis(ctx); err == nil {
 		a.cursor.Genesis = genesis.Hash
 	}
+}
+
+// readGenesis reads the genesis block twice: by it, all that was counted is judged to be of the chain or not.
+func (a *advance) readGenesis(ctx context.Context) (chains.Block, error) {
+	genesis, err := a.readOne(ctx, 0)
+	if err != nil {
+		return chains.Block{}, err
+	}
+	again, err := a.readOne(ctx, 0)
+	if err == nil && again.Hash != genesis.Hash {
+		err = &InconsistentError{"the genesis block is another one each time that it is read"}
+	}
+	return genesis, err
 }
 
 func (a *advance) apply(b chains.Block, parentTime time.Time) error {
