@@ -105,7 +105,7 @@ func (p *Pool[R]) Told(name string, head uint64) {
 	m.head = head
 	active, wasLagging := m.active, m.lagging
 	switch {
-	case active:
+	case active, len(p.members) == 1: // It is what others are compared with.
 	case behind > p.tolerance:
 		m.lagging, m.claims = true, 0
 	case head > followed+p.tolerance:

@@ -220,6 +220,24 @@ func TestOrderAllLag(t *testing.T) {
 	})
 }
 
+// The only endpoint lags behind nobody, also when its chain was set back while it was down.
+func TestOrderAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &node{name: "a"}
+		w := newWorld(2, a)
+		w.settleOn(t, "a")
+		a.down = true
+		w.run(t, time.Minute, nil)
+		a.down, a.lag = false, 900
+		w.Told("a", w.head(a))
+		if w.members[0].lagging {
+			t.Error("it lags")
+		}
+		w.settleOn(t, "a")
+	})
+}
+
 // One who claims what it can't show does not get the place, or does not keep it, and is asked more and more rarely.
 func TestOrderLiar(t *testing.T) {
 	for _, position := range []int{0, 1, 2} {
