@@ -14,6 +14,8 @@ const (
 	// blocks are then read at once.
 	minSpacing   = 1500 * time.Millisecond
 	fastInterval = time.Second
+	// mostGap bounds how long a block that was announced waits for the sake of an endpoint that announces without end.
+	mostGap = 250 * time.Millisecond
 	// backOffStart and backOffMax bound the pauses after failed polls.
 	backOffStart = 500 * time.Millisecond
 	backOffMax   = 15 * time.Second
@@ -57,7 +59,7 @@ func newSchedule(n chains.Network) *schedule {
 		s.gap = n.SampledPause()
 		s.fixed = max(s.fixed, s.gap)
 	}
-	s.gap = max(s.gap, s.fixed)
+	s.gap = max(s.gap, s.fixed, min(s.spacing, mostGap))
 	s.stale = n.StaleAfter
 	s.backOff.InitialInterval = backOffStart
 	s.backOff.MaxInterval = min(backOffMax, n.StaleAfter/2)
@@ -89,7 +91,7 @@ func (s *schedule) succeeded(asked, now time.Time, head chains.Block) time.Durat
 	}
 	switch {
 	case s.fixed > 0:
-		return max(0, s.fixed-now.Sub(asked))
+		return max(min(s.fixed, s.spacing), s.fixed-now.Sub(asked)) // Never nothing: thrift stretches it.
 	case found:
 		due := head.Time.Add(s.interval + s.delay).Sub(now)
 		// The next block is at most an interval away from now, whatever the clocks say.

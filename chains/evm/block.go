@@ -50,7 +50,7 @@ func (b *block) validate() error {
 		return rpc.BadResponse("the block has no number")
 	case b.Hash == common.Hash{}:
 		return rpc.BadResponse("block %d has no hash", *b.Number)
-	case b.ParentHash == nil:
+	case b.ParentHash == nil, *b.ParentHash == common.Hash{} && *b.Number > 0:
 		return rpc.BadResponse("block %d has no parent hash", *b.Number)
 	case b.Timestamp == nil || *b.Timestamp > maxTimestamp:
 		return rpc.BadResponse("block %d has no timestamp that can be true", *b.Number)

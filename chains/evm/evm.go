@@ -45,7 +45,7 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 		s.readers = append(s.readers, reader)
 		s.pool.Add(reader, rpc.Traits{
 			Name: endpoint.Name, Lag: meter.Lag, Latency: client.Latency,
-			Saving: func() bool { return client.Thrift() > 1 },
+			Saving: client.Saving,
 			State: func(up, active bool) {
 				meter.State(up, active)
 				reader.announcements.use(active)

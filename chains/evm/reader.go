@@ -35,6 +35,8 @@ type Reader struct {
 	// turn is the tag to ask for next, tagged when the last one was told.
 	turn   int
 	tagged time.Time
+	// stoodBack tells that the fee history was not asked for at the last read, for the sake of a tag.
+	stoodBack bool
 	// history is what was asked for last, for Sample.
 	history *feeHistory
 }
@@ -44,7 +46,7 @@ func newReader(network chains.Network, client *rpc.Client, meter chains.Endpoint
 }
 
 // Heads reads the newest block, the fee history and, in turns, the other tags in one batch. A block that was announced is
-// asked for by its number. It leaves no room for a tag then: in every third or so, the fee history stands back for one.
+// asked for by its number. It leaves no room for a tag then: the fee history stands back for one, but never twice running.
 func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	if err := r.identify(ctx); err != nil {
 		return chains.Heads{}, err
@@ -54,8 +56,8 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 		latest = announced.Number.String()
 	}
 	heads, err := r.readHeads(ctx, latest)
-	if announced != nil && errors.Is(err, chains.ErrNotYet) {
-		// Behind the URL stand several servers, and not all have it yet.
+	if announced != nil && (errors.Is(err, chains.ErrNotYet) || rpc.IsAnswer(err)) {
+		// Behind the URL stand several servers, and not all have it yet; some say so by an error.
 		return r.readHeads(ctx, string(chains.Latest))
 	}
 	return heads, err
@@ -65,6 +67,9 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 func (r *Reader) readHeads(ctx context.Context, latest string) (chains.Heads, error) {
 	announced := latest != string(chains.Latest)
 	tags := r.tagsDue()
+	if announced && r.stoodBack {
+		tags = nil
+	}
 	names := []string{latest}
 	for _, tag := range tags {
 		names = append(names, string(tag))
@@ -90,10 +95,11 @@ func (r *Reader) readHeads(ctx context.Context, latest string) (chains.Heads, er
 	}
 	r.tell(head.number())
 	r.tookTurn(tags)
+	r.stoodBack = announced && len(tags) > 0
 	if r.announcements.found(head, r.network.BlockInterval) {
 		r.client.Resubscribe()
 	}
-	if history != nil {
+	if r.network.Sampled && history != nil {
 		r.history = history
 	}
 	heads := chains.Heads{
@@ -159,8 +165,14 @@ func (r *Reader) historyLength() uint64 {
 
 // historyCall asks for the fee history of blocks up to a tag or a number.
 func historyCall(newest string, blocks uint64, percentiles []float64, result **feeHistory) *rpc.Call {
+	check := func() error {
+		if h := *result; h != nil && uint64(max(len(h.GasUsedRatio), len(h.Reward), len(h.BaseFeePerGas)-1, len(h.BaseFeePerBlobGas)-1)) > blocks {
+			return rpc.BadResponse("the fee history is of more blocks than were asked for")
+		}
+		return nil
+	}
 	return &rpc.Call{
-		Method: "eth_feeHistory", Args: []any{hexutil.Uint64(blocks), newest, percentiles}, Result: result, Optional: true,
+		Method: "eth_feeHistory", Args: []any{hexutil.Uint64(blocks), newest, percentiles}, Result: result, Check: check, Optional: true,
 	}
 }
 

@@ -45,7 +45,7 @@ func (b *batchSize) size() int {
 func (b *batchSize) took(size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if size >= b.proved {
+	if size >= b.proved || time.Since(b.taken) > growAfter {
 		b.proved, b.taken = size, time.Now()
 	}
 }

@@ -55,7 +55,8 @@ func (b *budget) plan(now time.Time) float64 {
 
 // renew begins a new period. The lock is held.
 func (b *budget) renew(now time.Time) {
-	if began := now.Truncate(b.Per); began.After(b.began) {
+	// Before it, too: the clock may have been years ahead at the start.
+	if began := now.Truncate(b.Per); began.After(b.began) || b.began.Sub(began) > b.Per {
 		b.began, b.spent = began, 0
 	}
 }

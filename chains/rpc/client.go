@@ -161,6 +161,9 @@ func (c *Client) Latency() time.Duration { return c.latency.mean() }
 // Thrift is by how much rarer than usual the endpoint should be asked to keep within its budget: 1 for not at all.
 func (c *Client) Thrift() float64 { return c.budget.thrift(time.Now()) }
 
+// Saving tells whether others should be asked instead, to keep within its budget.
+func (c *Client) Saving() bool { return c.budget.saving(time.Now()) }
+
 // Scrub makes a server's own words fit to be shown: see scrubber.
 func (c *Client) Scrub(text string) string { return c.scrub(text) }
 
@@ -173,9 +176,9 @@ func (c *Client) Do(ctx context.Context, calls ...*Call) error {
 	}
 	requests := slices.Collect(slices.Chunk(calls, c.batch.size()))
 	var (
-		next   atomic.Int64
-		failed atomic.Pointer[error]
-		group  sync.WaitGroup
+		next     atomic.Int64
+		failed   atomic.Pointer[error]
+		panicked atomic.Pointer[any]
 	)
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(requests); i = int(next.Add(1)) - 1 {
@@ -186,13 +189,26 @@ func (c *Client) Do(ctx context.Context, calls ...*Call) error {
 			}
 		}
 	}
-	if len(requests) >= many {
-		for range inFlight - 1 {
-			group.Go(work)
+	func() {
+		var group sync.WaitGroup
+		defer group.Wait() // Even if work panics: nobody writes into the calls after that.
+		if len(requests) >= many {
+			for range inFlight - 1 {
+				group.Go(func() {
+					defer func() {
+						if value := recover(); value != nil {
+							panicked.Store(&value)
+						}
+					}()
+					work()
+				})
+			}
 		}
+		work()
+	}()
+	if value := panicked.Load(); value != nil {
+		panic(*value) // In the caller's goroutine, who can recover.
 	}
-	work()
-	group.Wait()
 	if whole := failed.Load(); whole != nil {
 		return *whole
 	}

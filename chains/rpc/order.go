@@ -29,6 +29,9 @@ const (
 	slowMargin = 200 * time.Millisecond
 	// convinced is how often in a row an endpoint in reserve must be ahead of the one in use to be tried in its stead.
 	convinced = 2
+	// fresh is how long after a block was followed to the others can be compared with it: later, they are ahead because polls
+	// are far apart.
+	fresh = 5 * time.Second
 )
 
 // order lists the endpoints, those that deserve it most first.
@@ -49,10 +52,10 @@ func (m *member[R]) rank() rank {
 	switch {
 	case !m.known:
 		return unknown
+	case m.challenger && !time.Now().Before(m.trusted):
+		return challenger // Even if it is down because the one in use has another block.
 	case !m.up || time.Now().Before(m.trusted):
 		return down
-	case m.challenger:
-		return challenger
 	case m.lagging:
 		return lagging
 	case m.Saving != nil && m.Saving():
@@ -108,13 +111,14 @@ func (p *Pool[R]) Told(name string, head uint64) {
 	case active, len(p.members) == 1: // It is what others are compared with.
 	case behind > p.tolerance:
 		m.lagging, m.claims = true, 0
+	case time.Since(time.Unix(0, p.followedAt.Load())) > fresh:
 	case head > followed+p.tolerance:
 		m.claims++
 	default:
 		m.claims = 0
 		m.lagging = m.lagging && behind > p.tolerance/2
 	}
-	m.challenger = followed > 0 && !active && m.claims >= convinced && m.up && !time.Now().Before(m.trusted)
+	m.challenger = followed > 0 && !active && m.claims >= convinced && !time.Now().Before(m.trusted)
 	nowLagging := m.lagging
 	m.mu.Unlock()
 	if m.Lag != nil {

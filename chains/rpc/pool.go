@@ -27,6 +27,8 @@ type Pool[R any] struct {
 	tolerance uint64
 	// followed is the newest block that was not only told of but followed to.
 	followed atomic.Uint64
+	// followedAt is when that was, in Unix nanoseconds.
+	followedAt atomic.Int64
 }
 
 // State is told how an endpoint is: whether it answers, and whether it is the one in use.
@@ -98,7 +100,10 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 	)
 	for _, m := range p.order() {
 		m.mu.Lock()
-		active := m.active
+		active, claimed := m.active, uint64(0)
+		if m.challenger {
+			claimed = m.head
+		}
 		m.mu.Unlock()
 		err := p.useOne(ctx, m, use)
 		m.mu.Lock()
@@ -107,7 +112,7 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p.judge(m, err)
+		p.judge(m, claimed, err)
 		if err == nil {
 			p.overtake(m)
 			p.activate(m)
@@ -162,17 +167,22 @@ func (p *Pool[R]) Members(yield func(name string, up, active bool, problem strin
 	}
 }
 
-// judge remembers how an endpoint did in use.
-func (p *Pool[R]) judge(m *member[R], err error) {
+// judge remembers how an endpoint did in use; claimed is the head by which it got that, or zero.
+func (p *Pool[R]) judge(m *member[R], claimed uint64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.challenger = false
 	passedOver := errors.Is(err, ErrPassOver)
 	switch {
 	case err == nil:
-		m.wait.Reset()
 		m.trusted, m.lagging, m.claims = time.Time{}, false, 0
+		if claimed > m.head && claimed-m.head > p.tolerance { // It works, but it is not where it said.
+			m.trusted = time.Now().Add(m.wait.NextBackOff())
+		} else {
+			m.wait.Reset()
+		}
 		p.followed.Store(m.head)
+		p.followedAt.Store(time.Now().UnixNano())
 	case !passedOver, m.head > p.followed.Load()+p.tolerance: // It claimed more than it had.
 		m.trusted = time.Now().Add(m.wait.NextBackOff())
 		m.claims = 0

@@ -292,12 +292,12 @@ func (s *session) take(body []byte, done func()) {
 // addressee finds who waits for an answer. What has no id, such as an error about a message that the server could not
 // read, is for who has waited longest. The lock is held.
 func (s *session) addressee(body []byte, one frame) *waiter {
-	var many []frame
-	if one.ID == nil && decode(body, &many) != nil {
-		many = nil
+	var many [8]frame // One id is enough, and more of them are not kept.
+	if one.ID == nil {
+		_ = decode(body, &many)
 	}
 	anonymous := true
-	for _, f := range append(many, one) {
+	for _, f := range append(many[:], one) {
 		id, ok := wireAnswer{ID: f.ID}.id()
 		if !ok {
 			continue

@@ -21,7 +21,11 @@ func (t *throttle) heed(pause time.Duration) {
 
 // left is how long that still is.
 func (t *throttle) left() time.Duration {
-	return time.Until(time.Unix(0, t.until.Load()))
+	left := time.Until(time.Unix(0, t.until.Load()))
+	if left > longestPause {
+		return 0 // The clock was set back.
+	}
+	return left
 }
 
 // hold gives the reason why calls must not be sent now, or nil.

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -26,15 +23,10 @@ func (l *lives) kill(head uint64) {
 	l.t.Helper()
 	p := l.until(20*time.Second, func(p page) error { return p.check(page{"block_number{latest}": float64(head), "backlog_blocks": 0}) })
 	eventually(l.t, 10*time.Second, func() error {
-		var cursor struct{ Blocks []struct{ Number uint64 } }
-		data, err := os.ReadFile(filepath.Join(l.folder, "data", "net.cursor.json"))
-		if err == nil {
-			err = json.Unmarshal(data, &cursor)
+		if savedCursor(l.t, l.folder, anvilChain).Tip().Number != head {
+			return fmt.Errorf("the cursor is not at block %d", head)
 		}
-		if err == nil && cursor.Blocks[len(cursor.Blocks)-1].Number != head {
-			err = fmt.Errorf("the cursor is not at block %d", head)
-		}
-		return err
+		return nil
 	})
 	for _, series := range []string{"blocks_total", "blocks_reverted_total", "reorgs_total", "reorg_depth_blocks_sum", "blocks_missed_total", "gas_used_total"} {
 		l.before[series] += p[series]

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -158,17 +157,27 @@ func (r *trial) settle() page {
 	return p
 }
 
-// cursor is the place that the daemon has on the disk. It must not be running.
+// cursor is the place that the daemon has on the disk.
 func (r *trial) cursor() watcher.Cursor {
 	r.t.Helper()
-	store, err := watcher.NewFiles(filepath.Join(r.folder, "data"), zap.NewNop())
+	return savedCursor(r.t, r.folder, simulatedChain)
+}
+
+// savedCursor is the place that a daemon has on the disk. It may be running: a copy is read.
+func savedCursor(t *testing.T, folder string, chainID int) watcher.Cursor {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(copied, os.DirFS(filepath.Join(folder, "data"))); err != nil {
+		t.Fatal(err)
+	}
+	store, err := watcher.NewFiles(copied, zap.NewNop())
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer store.Close()
-	cursor, err := store.Load(context.Background(), watcher.Owner{Network: "net", ChainID: strconv.Itoa(simulatedChain)})
+	cursor, err := store.Load(t.Context(), watcher.Owner{Network: "net", ChainID: strconv.Itoa(chainID)})
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return cursor
 }
