@@ -90,7 +90,7 @@ var (
 
 	EndpointUp = &Metric{
 		Name: "endpoint_up", Kind: Gauge, Labels: []string{"endpoint"},
-		Help: "1 if the endpoint served its last use, else 0.",
+		Help: "1 if the endpoint served its last use, else 0. One in reserve that disagrees with the one in use on a settled block did not.",
 	}
 	EndpointActive = &Metric{
 		Name: "endpoint_active", Kind: Gauge, Labels: []string{"endpoint"},
@@ -122,7 +122,7 @@ var (
 	}
 	EndpointCredits = &Metric{
 		Name: "endpoint_credits_total", Kind: Counter, Labels: []string{"endpoint"},
-		Help: "What the calls cost in the provider's own credits, by its price list; absent where that is not known.",
+		Help: "What the calls cost in the provider's own credits, by its price list; absent where that is not known. What a subscription sends is not in it.",
 	}
 	EndpointBudgetRemaining = &Metric{
 		Name: "endpoint_budget_remaining", Kind: Gauge, Stale: Remains, Labels: []string{"endpoint"},

@@ -85,6 +85,10 @@ func (r *Registry) Watch(n chains.Network) {
 	now := time.Now()
 	r.add(net, now, now, chains.InfoSample(n))
 	r.add(net, now, now, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
+	for _, e := range n.Endpoints { // They are alerted on: the first event must be an increase, too.
+		net.of(r.metrics[chains.EndpointWrongChain], []string{e.Name})
+		net.of(r.metrics[chains.EndpointDisagreements], []string{e.Name})
+	}
 	if !ok {
 		r.add(net, now, now, chains.NetworkUp.Sample(0))
 		r.startCounters(net, n)

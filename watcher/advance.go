@@ -55,11 +55,7 @@ func (a *advance) run(ctx context.Context) error {
 	case a.cursor.has(a.head.Number, a.head.Hash):
 		return nil // Nothing new, or a reader that is behind.
 	case a.head.Number < a.cursor.Blocks[0].Number && a.sampled:
-		if restarted, err := a.restartIfOther(ctx); err != nil || restarted || !a.neverWas() {
-			return err
-		}
-		a.cursor.Blocks = nil
-		return a.apply(a.head, time.Time{})
+		return a.setBackSampled(ctx)
 	case a.head.Number < a.cursor.Blocks[0].Number:
 		if restarted, err := a.setBack(ctx); err != nil || !restarted {
 			return err
@@ -89,13 +85,6 @@ func (a *advance) setBack(ctx context.Context) (restarted bool, err error) {
 		return false, a.replace(-1, base, []chains.Block{a.head})
 	}
 	return false, nil
-}
-
-// neverWas tells that the place reached can't be one that the chain was at: the head is later, but further below than any
-// reorg goes. Else a single lie would have nothing counted until the chain is there.
-func (a *advance) neverWas() bool {
-	tip := a.cursor.Tip()
-	return tip.applied() && tip.Number-a.head.Number > MaxReorg && a.head.Time.After(tip.Time)
 }
 
 // forward applies the blocks after the tip.

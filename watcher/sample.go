@@ -49,9 +49,27 @@ func (a *advance) sample(ctx context.Context) error {
 	return failure
 }
 
-// sampleRange gives the blocks of a range; with an error, those before the first that can't be told of.
+// setBackSampled judges a head below the place reached where blocks are counted by their numbers. It is nothing new, unless
+// the chain is another one, or the place one that it never was at: the head is later, but further below than any reorg goes.
+func (a *advance) setBackSampled(ctx context.Context) error {
+	tip := a.cursor.Tip()
+	if restarted, err := a.restartIfOther(ctx); err != nil || restarted {
+		return err
+	}
+	if !tip.applied() || tip.Number-a.head.Number <= MaxReorg || !a.head.Time.After(tip.Time) {
+		return nil
+	}
+	if err := a.step(Step{Kind: Applied, Block: a.head}); err != nil {
+		return err
+	}
+	a.cursor.Blocks = []Mark{{Number: a.head.Number, Hash: a.head.Hash, Time: a.head.Time}}
+	return nil
+}
+
+// sampleRange gives the blocks of a range, or as many as can be told of within advanceTime; with an error, those before the
+// first that can't be told of.
 func sampleRange(ctx context.Context, sampler chains.Sampler, from, to uint64) (blocks []chains.Block, err error) {
-	for ; from <= to; from += chains.MaxSample {
+	for start := time.Now(); from <= to && time.Since(start) <= advanceTime; from += chains.MaxSample {
 		until := min(to, from+chains.MaxSample-1)
 		some, err := sampler.Sample(ctx, from, until)
 		if err != nil {

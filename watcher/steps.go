@@ -14,7 +14,11 @@ func (w *Watcher) do(step Step) {
 	now := time.Now()
 	switch step.Kind {
 	case Applied:
-		w.observe(w.observation(step.Block.Time, slices.Concat(step.Block.Samples, w.measure(step, now))...))
+		samples := slices.Concat(step.Block.Samples, w.measure(step, now))
+		if w.network.Sampled { // The first block and that of a chain that began anew: no other is read whole.
+			samples = slices.DeleteFunc(samples, func(s chains.Sample) bool { return s.Metric.Whole })
+		}
+		w.observe(w.observation(step.Block.Time, samples...))
 	case Sampled:
 		w.doSampled(step)
 	case Reverted:

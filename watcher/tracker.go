@@ -59,7 +59,8 @@ func NewTracker(cursor Cursor, backfill uint64) *Tracker {
 }
 
 // NewSampledTracker makes a tracker that counts blocks by their numbers and reads none but the newest: its readers are
-// chains.Samplers. It tells no reorgs: a block that replaces another of the same number is not counted again.
+// chains.Samplers. It tells no reorgs: a block that replaces another of the same number
+// is not counted again, unless the chain was set back further than MaxReorg.
 func NewSampledTracker(cursor Cursor, backfill uint64) *Tracker {
 	t := NewTracker(cursor, backfill)
 	t.sampled = true

@@ -8,6 +8,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
 // announcements are the new heads that an endpoint tells of by itself, while it is the one in use.
@@ -95,9 +97,21 @@ func (r *Reader) announce(ctx context.Context, news func(live bool)) {
 	}
 	for ctx.Err() == nil {
 		subscribed, stop := r.announcements.begin(ctx)
-		r.client.Subscribe(subscribed, "eth_subscribe", []any{"newHeads"}, told, live)
+		r.client.Subscribe(subscribed, "eth_subscribe", []any{"newHeads"}, r.rightNetwork, told, live)
 		stop()
 	}
+}
+
+// rightNetwork asks whether a connection leads to the right network.
+func (r *Reader) rightNetwork() *rpc.Call {
+	var id hexutil.Big
+	return &rpc.Call{Method: "eth_chainId", Result: &id, Check: func() error {
+		if got := id.ToInt().String(); got != r.network.ChainID {
+			r.meter.WrongChain()
+			return rpc.BadResponse("its ws_url serves another network: chain id %s, not %s", got, r.network.ChainID)
+		}
+		return nil
+	}}
 }
 
 func (a *announcements) setLive(live bool) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/rpc"
@@ -36,7 +38,9 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 	s := &source{pool: rpc.NewPool[*Reader](env.Log, max(leastApart, uint64(apart/network.BlockInterval)))}
 	for _, endpoint := range network.Endpoints {
 		meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: env.Observe}
-		client, err := rpc.NewClient(clientConfig(endpoint, meter, env.Large))
+		config := clientConfig(endpoint, meter, env.Large)
+		config.Log = env.Log.With(zap.String("endpoint", endpoint.Name))
+		client, err := rpc.NewClient(config)
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("open endpoint %s: %w", endpoint.Name, err)
@@ -93,26 +97,37 @@ func (s *source) Check(ctx context.Context, settled func() chains.Settled) {
 
 // Announce implements chains.Announcer.
 func (s *source) Announce(ctx context.Context, news func(live bool)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var (
-		group sync.WaitGroup
-		mu    sync.Mutex
-		lives = make(map[*Reader]bool)
+		group    sync.WaitGroup
+		mu       sync.Mutex
+		panicked atomic.Pointer[any]
 	)
+	// The end of one subscription may be told after the beginning of the next.
+	anyLive := func(bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		news(slices.ContainsFunc(s.readers, func(r *Reader) bool { return r.announcements.isLive() }))
+	}
 	for _, r := range s.readers {
 		if !r.client.CanSubscribe() {
 			continue
 		}
 		group.Go(func() {
-			r.announce(ctx, func(live bool) {
-				mu.Lock()
-				defer mu.Unlock()
-				lives[r] = live
-				// The end of one subscription may be told after the beginning of the next.
-				news(slices.Contains(slices.Collect(maps.Values(lives)), true))
-			})
+			defer func() {
+				if value := recover(); value != nil {
+					panicked.Store(&value)
+					cancel()
+				}
+			}()
+			r.announce(ctx, anyLive)
 		})
 	}
 	group.Wait()
+	if value := panicked.Load(); value != nil {
+		panic(*value) // In the caller's goroutine, who can recover.
+	}
 }
 
 // Thrift implements chains.Thrifty.

@@ -132,7 +132,8 @@ func (c *Client) price(call *Call) float64 {
 	return c.config.Price(call.Method)
 }
 
-// charge accounts for what calls cost. What did not reach the endpoint, or was turned away by it, costs nothing.
+// charge accounts for what calls cost. What did not reach the endpoint, as far as is known, or was turned away by it, costs
+// nothing.
 func (c *Client) charge(calls []*Call) {
 	var cost float64
 	for _, call := range calls {

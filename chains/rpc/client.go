@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/segmentio/encoding/json"
+	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 )
 
@@ -39,6 +40,8 @@ type Config struct {
 	Large chan []byte
 	// Meter is told of every call and request.
 	Meter Meter
+	// Log is where what no call tells goes; it may be nil.
+	Log *zap.Logger
 }
 
 // Secret hides a text from whoever prints it.
@@ -89,10 +92,14 @@ type Client struct {
 	throttle throttle
 	budget   *budget
 	latency  latency
+	log      *zap.Logger
 	scrub    func(string) string
 	dials    atomic.Uint64
 	ids      atomic.Uint64
 }
+
+// fewCalls is up to how many calls a request tells of the endpoint's latency rather than of its own size.
+const fewCalls = 4
 
 // Of many requests, inFlight are under way at a time: while one is decoded, the endpoint works on the next. A few are not
 // worth another connection.
@@ -108,6 +115,9 @@ func NewClient(config Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{config: config, limiter: rate.NewLimiter(rate.Inf, 0), budget: newBudget(config.Budget)}
+	if c.log = config.Log; c.log == nil {
+		c.log = zap.NewNop()
+	}
 	most := config.Batch
 	if config.RateLimit > 0 {
 		burst := max(1, int(config.RateLimit))
@@ -139,7 +149,7 @@ func NewClient(config Config) (*Client, error) {
 	return c, nil
 }
 
-// Close drops the connections and waits until nothing is left of them.
+// Close drops the connections. Calls that are under way fail.
 func (c *Client) Close() {
 	if c.poster != nil {
 		c.poster.close()
@@ -240,7 +250,9 @@ func (c *Client) request(ctx context.Context, via carrier, calls []*Call) (whole
 		return nil, c.giveUp(ctx, calls, ctx.Err())
 	}
 	took := time.Since(start)
-	c.latency.add(took)
+	if len(calls) <= fewCalls {
+		c.latency.add(took)
+	}
 	c.config.Meter.Request(took, r.received)
 	for i, call := range calls {
 		failure := r.whole

@@ -82,7 +82,7 @@ func testFrame(t *testing.T, data []byte) {
 		live  int
 	)
 	group.Go(func() {
-		c.Subscribe(ctx, "eth_subscribe", nil, func(json.RawMessage) {}, func(is bool) {
+		c.Subscribe(ctx, "eth_subscribe", nil, nil, func(json.RawMessage) {}, func(is bool) {
 			if live++; is != (live%2 == 1) {
 				t.Errorf("live is told to be %t, as it was", is)
 			}

@@ -125,6 +125,8 @@ type session struct {
 	group  sync.WaitGroup
 	done   chan struct{} // closed when the connection is lost
 	ending atomic.Bool   // it is about to be
+	// panicked is what taking in a message panicked with, if it did.
+	panicked atomic.Pointer[any]
 
 	mu      sync.Mutex
 	waiting []*waiter
@@ -228,6 +230,11 @@ func (s *session) forget(w *waiter) {
 func (s *session) read(ctx context.Context) {
 	defer s.stop()
 	defer func() { _ = s.conn.CloseNow() }()
+	defer func() {
+		if value := recover(); value != nil {
+			s.panicked.Store(&value)
+		}
+	}()
 	for {
 		_, from, err := s.conn.Reader(ctx)
 		if err != nil {

@@ -308,7 +308,7 @@ func TestSocketCloseWaits(t *testing.T) {
 		defer group.Wait()
 		defer cancel()
 		group.Go(func() {
-			c.Subscribe(ctx, "eth_subscribe", nil, func(json.RawMessage) {
+			c.Subscribe(ctx, "eth_subscribe", nil, nil, func(json.RawMessage) {
 				busy.Store(true)
 				<-time.After(time.Second)
 				busy.Store(false)

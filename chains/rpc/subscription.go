@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
 )
 
 const (
@@ -20,16 +21,29 @@ const (
 func (c *Client) CanSubscribe() bool { return c.socket != nil }
 
 // Subscribe keeps a subscription until the context ends, over as many connections as it takes. told is given what is
-// notified of; live is told when the subscription begins and ceases to be there. Neither may block.
-func (c *Client) Subscribe(ctx context.Context, method string, args []any, told func(json.RawMessage), live func(bool)) {
+// notified of; live is told when the subscription begins and ceases to be there. Neither may block. first, where it is not
+// nil, makes a call that must succeed on each connection before: behind a URL of its own, another network may be.
+func (c *Client) Subscribe(ctx context.Context, method string, args []any, first func() *Call, told func(json.RawMessage), live func(bool)) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = minRedial, maxRedial
+	failing := "" // The category of the last failure to subscribe: one of another kind is worth a line.
+	begun := func(on bool) {
+		if on && failing != "" {
+			c.log.Info("new blocks are announced again")
+			failing = ""
+		}
+		live(on)
+	}
 	for ctx.Err() == nil {
 		var heard atomic.Bool
-		err := c.subscribeOnce(ctx, method, args, func(message json.RawMessage) {
+		err := c.subscribeOnce(ctx, method, args, first, func(message json.RawMessage) {
 			heard.Store(true)
 			told(message)
-		}, live)
+		}, begun)
+		if category := categoryOf(err); err != nil && ctx.Err() == nil && category != failing {
+			c.log.Warn("new blocks can't be subscribed to, so they are polled for", zap.Error(err))
+			failing = category
+		}
 		if heard.Load() {
 			wait.Reset()
 		}
@@ -47,15 +61,23 @@ func (c *Client) Subscribe(ctx context.Context, method string, args []any, told 
 }
 
 // subscribeOnce subscribes on the present connection, and returns when that is lost or no longer wanted.
-func (c *Client) subscribeOnce(ctx context.Context, method string, args []any, told func(json.RawMessage), live func(bool)) error {
+func (c *Client) subscribeOnce(
+	ctx context.Context, method string, args []any, first func() *Call, told func(json.RawMessage), live func(bool),
+) error {
 	var id string
 	call := &Call{Method: method, Args: args, Result: &id}
 	session, err := c.connect(ctx, call)
 	if err != nil {
 		return err
 	}
-	if _, err := c.request(ctx, session, []*Call{call}); err != nil || call.Err != nil {
-		return call.Err
+	calls := []*Call{call}
+	if first != nil {
+		calls = []*Call{first(), call}
+	}
+	for _, call := range calls {
+		if _, err := c.request(ctx, session, []*Call{call}); err != nil || call.Err != nil {
+			return call.Err
+		}
 	}
 	session.subscribe(id, told)
 	live(true)
@@ -65,6 +87,9 @@ func (c *Client) subscribeOnce(ctx context.Context, method string, args []any, t
 	case <-session.done:
 	}
 	live(false)
+	if value := session.panicked.Load(); value != nil {
+		panic(*value) // In the caller's goroutine, who can recover.
+	}
 	return nil
 }
 

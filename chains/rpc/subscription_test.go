@@ -43,7 +43,7 @@ func listen(t *testing.T, c *Client) (l *listener, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	group.Go(func() {
-		c.Subscribe(ctx, "eth_subscribe", []any{"newHeads"}, func(message json.RawMessage) {
+		c.Subscribe(ctx, "eth_subscribe", []any{"newHeads"}, nil, func(message json.RawMessage) {
 			number, err := strconv.Atoi(string(message))
 			if err != nil {
 				t.Errorf("told of %s", message)

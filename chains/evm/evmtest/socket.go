@@ -106,7 +106,14 @@ func (s *socket) answer(ctx context.Context, r request) {
 		f.socket(ctx, s, body)
 		return
 	}
-	s.send(ctx, body)
+	// Whoever has the answer misses no head from then on, and is told of none before.
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.subscribePending()
+	_ = s.ws.Write(ctx, websocket.MessageText, body)
+}
+
+func (s *socket) subscribePending() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.node.counts.subscriptions.Add(int64(len(s.pending)))
