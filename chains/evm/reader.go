@@ -199,7 +199,11 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 	for i := range answers {
 		calls[i] = blockCall(hexutil.EncodeUint64(from+uint64(i)), &answers[i])
 	}
-	_ = r.client.Do(ctx, calls...) // Each call tells by itself.
+	err := r.client.Do(ctx, calls...) // Each call tells by itself.
+	if reason := chains.ReasonOf(err); reason == rpc.OutcomeHTTPError || reason == rpc.OutcomeConnection {
+		// The heads could be read: one of the servers behind the URL is down, and the next request goes to another.
+		_ = r.client.Do(ctx, calls...)
+	}
 	if err := r.identify(ctx); err != nil {
 		return nil, err
 	}
