@@ -92,8 +92,8 @@ func (c scenario) measure(s settings, d *daemon, node *evmtest.Node) ([]result, 
 		{what: "received per block", value: float64(counts.BytesOut) / blocks / 1000, unit: "kB"},
 		{what: "CPU per block", value: grown("process_cpu_seconds_total") / read * 1000, unit: "ms"},
 		{what: "allocations per block", value: grown("go_memstats_mallocs_total") / read, limit: c.maxAllocations},
-		{what: "block to metric, median", value: quantile(delays, .5) * 1000, unit: "ms", limit: c.median},
-		{what: "block to metric, p99", value: quantile(delays, .99) * 1000, unit: "ms", limit: c.p99},
+		{what: "block to metric, median", value: quantile(delays, .5) * 1000, unit: "ms", limit: c.median, timed: true},
+		{what: "block to metric, p99", value: quantile(delays, .99) * 1000, unit: "ms", limit: c.p99, timed: true},
 	}
 	if c.subscribed {
 		results = append(results, result{what: "polls for heads", value: float64(counts.Blocks["latest"]), unit: exactly})

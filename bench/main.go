@@ -22,6 +22,8 @@ type result struct {
 	// limit is what the value must not exceed or, with atLeast, not fall below; 0 is no limit.
 	limit   float64
 	atLeast bool
+	// timed tells that the value depends on what else the machine does.
+	timed bool
 }
 
 func (r result) ok() bool {
@@ -36,12 +38,22 @@ func (r result) ok() bool {
 	return r.value <= r.limit
 }
 
+// holds tells whether the value is not so far beyond its limit that a check must fail. A short measurement, on a machine
+// that does other things, too, does not tell a fifth, nor times.
+func (r result) holds(short bool) bool {
+	if short && r.unit != exactly {
+		r.value /= 1.2
+	}
+	return short && r.timed || r.ok()
+}
+
 // exactly is the unit of what is counted against the truth: it must be zero.
 const exactly = "exactly 0"
 
 // settings are what the measurements have in common.
 type settings struct {
 	binary string
+	short  bool
 	// length is how long what happens block by block is watched, scale how long a thousand networks are.
 	length, scale time.Duration
 	// networks are the numbers of networks for which scrapes are timed.
@@ -73,12 +85,12 @@ func measurements() []measurement {
 
 func main() {
 	short := flag.Bool("short", false, "measure for seconds instead of minutes")
-	check := flag.Bool("check", false, "fail if a value is beyond its limit")
+	check := flag.Bool("check", false, "fail if a value is beyond its limit; with -short not for times, nor for less than a fifth")
 	only := flag.String("only", "", "measure only what matches this regular expression")
 	flag.Parse()
 	s := settings{length: 2 * time.Minute, scale: 10 * time.Minute, networks: []int{1, 100, 1000}, crowd: 1000, blocks: 10_000}
 	if *short {
-		s = settings{length: 40 * time.Second, scale: 30 * time.Second, networks: []int{1, 100}, crowd: 300, blocks: 10_000}
+		s = settings{short: true, length: 40 * time.Second, scale: 30 * time.Second, networks: []int{1, 100}, crowd: 300, blocks: 10_000}
 	}
 	if err := run(s, regexp.MustCompile(*only), *check); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -109,7 +121,7 @@ func run(s settings, only *regexp.Regexp, check bool) error {
 		}
 		for _, r := range results {
 			fmt.Fprintf(table, "| %s: %s |\t %s |\t %s |\t\n", m.name, r.what, r.shown(), r.bound())
-			if !r.ok() {
+			if !r.holds(s.short) {
 				failed++
 			}
 		}

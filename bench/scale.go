@@ -87,7 +87,7 @@ func scrapes(s settings) ([]result, error) {
 		}
 		most := map[int]float64{100: 10, 1000: 200}[networks]
 		add := func(what string, value float64, unit string, limit float64) {
-			results = append(results, result{what: fmt.Sprintf("%d networks, %s", networks, what), value: value, unit: unit, limit: limit})
+			results = append(results, result{what: fmt.Sprintf("%d networks, %s", networks, what), value: value, unit: unit, limit: limit, timed: unit == "ms"})
 		}
 		add("median", quantile(plain, .5)*1000, "ms", most)
 		add("median, compressed, its unpacking included", quantile(zipped, .5)*1000, "ms", 0)
@@ -127,7 +127,7 @@ func scale(s settings) ([]result, error) {
 		{what: "missed or doubled", value: missed, unit: exactly},
 		{what: "given up on", value: after.sum("layerwatch_blocks_missed_total"), unit: exactly},
 		{what: "failed polls", value: after.sum("layerwatch_watcher_failures_total"), unit: exactly},
-		{what: "scrape, median", value: quantile(took, .5) * 1000, unit: "ms", limit: 200},
+		{what: "scrape, median", value: quantile(took, .5) * 1000, unit: "ms", limit: 200, timed: true},
 		{what: "scrape, slowest", value: quantile(took, 1) * 1000, unit: "ms"},
 		{what: "resident memory", value: c.proc("VmRSS") / 1e6, unit: "MB", limit: 1000},
 		{what: "peak of resident memory", value: c.proc("VmHWM") / 1e6, unit: "MB", limit: 1000},
