@@ -70,12 +70,12 @@ type measurement struct {
 
 func measurements() []measurement {
 	return []measurement{
-		{"block: 2 s, polling", perBlock(scenario{interval: 2 * time.Second, maxCalls: 3, maxRequests: 1.3, maxAllocations: 700, median: 300, p99: 1000})},
+		{"block: 2 s, polling", perBlock(scenario{interval: 2 * time.Second, maxCalls: 3, maxRequests: 1.3, maxAllocations: 1500, median: 300, p99: 1000})},
 		{"block: 2 s, subscribed", perBlock(scenario{
-			interval: 2 * time.Second, subscribed: true, maxCalls: 2, maxRequests: 1, maxAllocations: 700, median: 50, p99: 200,
+			interval: 2 * time.Second, subscribed: true, maxCalls: 2, maxRequests: 1, maxAllocations: 1500, median: 50, p99: 200,
 		})},
-		{"block: 250 ms, polling", perBlock(scenario{interval: 250 * time.Millisecond, maxCalls: 1.3, maxPerMinute: 90, maxAllocations: 200})},
-		{"block: 250 ms, sampled", perBlock(scenario{interval: 250 * time.Millisecond, sampled: true, maxCalls: .2, maxAllocations: 60})},
+		{"block: 250 ms, polling", perBlock(scenario{interval: 250 * time.Millisecond, maxCalls: 1.3, maxPerMinute: 90, maxAllocations: 350})},
+		{"block: 250 ms, sampled", perBlock(scenario{interval: 250 * time.Millisecond, sampled: true, maxCalls: .2, maxAllocations: 250})},
 		{"catch-up", catchUp},
 		{"memory under 2 GiB answers", memory},
 		{"scrape", scrapes},
