@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -100,9 +99,8 @@ func (s *source) Announce(ctx context.Context, news func(live bool)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
-		group    sync.WaitGroup
-		mu       sync.Mutex
-		panicked atomic.Pointer[any]
+		group rpc.Group
+		mu    sync.Mutex
 	)
 	// The end of one subscription may be told after the beginning of the next.
 	anyLive := func(bool) {
@@ -115,19 +113,11 @@ func (s *source) Announce(ctx context.Context, news func(live bool)) {
 			continue
 		}
 		group.Go(func() {
-			defer func() {
-				if value := recover(); value != nil {
-					panicked.Store(&value)
-					cancel()
-				}
-			}()
+			defer cancel() // If it panics, the others are waited for.
 			r.announce(ctx, anyLive)
 		})
 	}
 	group.Wait()
-	if value := panicked.Load(); value != nil {
-		panic(*value) // In the caller's goroutine, who can recover.
-	}
 }
 
 // Thrift implements chains.Thrifty.

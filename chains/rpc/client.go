@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -186,9 +185,8 @@ func (c *Client) Do(ctx context.Context, calls ...*Call) error {
 	}
 	requests := slices.Collect(slices.Chunk(calls, c.batch.size()))
 	var (
-		next     atomic.Int64
-		failed   atomic.Pointer[error]
-		panicked atomic.Pointer[any]
+		next   atomic.Int64
+		failed atomic.Pointer[error]
 	)
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(requests); i = int(next.Add(1)) - 1 {
@@ -199,25 +197,14 @@ func (c *Client) Do(ctx context.Context, calls ...*Call) error {
 			}
 		}
 	}
-	func() {
-		var group sync.WaitGroup
-		defer group.Wait() // Even if work panics: nobody writes into the calls after that.
-		if len(requests) >= many {
-			for range inFlight - 1 {
-				group.Go(func() {
-					defer func() {
-						if value := recover(); value != nil {
-							panicked.Store(&value)
-						}
-					}()
-					work()
-				})
-			}
-		}
+	if len(requests) < many {
 		work()
-	}()
-	if value := panicked.Load(); value != nil {
-		panic(*value) // In the caller's goroutine, who can recover.
+	} else {
+		var group Group
+		for range inFlight {
+			group.Go(work)
+		}
+		group.Wait()
 	}
 	if whole := failed.Load(); whole != nil {
 		return *whole

@@ -129,10 +129,7 @@ func (p *Pool[R]) Try(ctx context.Context, use func(context.Context, R) error) e
 
 // Check uses every endpoint that was not used since the last Check, all at a time.
 func (p *Pool[R]) Check(ctx context.Context, check func(context.Context, R) error) {
-	var (
-		group    sync.WaitGroup
-		panicked atomic.Pointer[any]
-	)
+	var group Group
 	for _, m := range p.members {
 		m.mu.Lock()
 		idle := !m.used
@@ -142,19 +139,9 @@ func (p *Pool[R]) Check(ctx context.Context, check func(context.Context, R) erro
 			m.tell()
 			continue
 		}
-		group.Go(func() {
-			defer func() {
-				if value := recover(); value != nil {
-					panicked.Store(&value)
-				}
-			}()
-			_ = p.useOne(ctx, m, check)
-		})
+		group.Go(func() { _ = p.useOne(ctx, m, check) })
 	}
 	group.Wait()
-	if value := panicked.Load(); value != nil {
-		panic(*value) // In the caller's goroutine, who can recover.
-	}
 }
 
 // Members tells the name and state of each endpoint.
