@@ -6,15 +6,29 @@ import (
 )
 
 // Catalogue lists the networks that are built in. Facts and their sources: identity from CHAINS.md section 1.1, timing
-// from 1.2, endpoints from 1.3, forks and blob parameters from 2.1 and 15. The endpoints are public and need no key.
+// from 1.2, endpoints and Multicall3 from 1.3, forks and blob parameters from 2.1 and 15, contracts on the parent from
+// 4.3, 5.4, 7.4, 8, 10 and 11, feeds from 16.1. The endpoints are public and need no key.
 func Catalogue() []Network {
-	networks := []Network{
+	networks := slices.Concat(layer1(), rollups())
+	for i := range networks {
+		networks[i] = networks[i].Complete()
+	}
+	return networks
+}
+
+// layer1 lists the networks that secure themselves.
+func layer1() []Network {
+	return []Network{
 		{
 			Name: "ethereum", Family: "evm", Layer: 1, Currency: "ETH", ChainID: "1", Default: true,
 			Genesis:       mustHash("0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"),
 			BlockInterval: 12 * time.Second, Slots: true,
 			Endpoints: public("https://ethereum-rpc.publicnode.com", "https://eth.drpc.org", "https://eth.merkle.io",
 				"https://mainnet.gateway.tenderly.co", "https://public.1rpc.io/eth", "https://rpc.mevblocker.io"),
+			PriceFeeds: []Feed{
+				{Currency: "ETH", Address: "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419", Heartbeat: time.Hour},
+				{Currency: "BTC", Address: "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c", Heartbeat: time.Hour},
+			},
 			EVM: EVM{BaseFee: BaseFeeEIP1559, Blobs: []BlobParameters{
 				{From: 1710338135, Target: 3, Max: 6, UpdateFraction: 3338477, MinBaseFee: 1},                   // Cancun
 				{From: 1746612311, Target: 6, Max: 9, UpdateFraction: 5007716, MinBaseFee: 1},                   // Prague
@@ -24,35 +38,22 @@ func Catalogue() []Network {
 			}},
 		},
 		{
-			Name: "polygon", Family: "evm", Layer: 2, Parent: "ethereum", Currency: "POL", ChainID: "137", Default: true,
-			Genesis:       mustHash("0xa9c28ce2141b56c474f1dc504bee9b01eb1bd7d1a507580d5519d4437a97de1b"),
+			// Its base fee is always zero, so that the priority fee is the price of gas (section 13).
+			Name: "bnb", Family: "evm", Layer: 1, Currency: "BNB", ChainID: "56",
+			Genesis:       mustHash("0x0d21840abff46b96c84b2ac9e10e4f5cdaeb5693cb665db62a2f3b02d2d57b5b"),
+			BlockInterval: 450 * time.Millisecond,
+			Endpoints:     public("https://bsc-dataseed.bnbchain.org", "https://bsc-rpc.publicnode.com", "https://bsc.drpc.org"),
+			PriceFeeds:    []Feed{{Currency: "BNB", Address: "0x0567F2323251f0Aab15c8dFb1967E4e8A7D42aeE"}},
+		},
+		{
+			// Fuji has the same genesis block: the chain id tells them apart. Since Helicon the header's base fee is a bound of
+			// what is charged, and safe and finalized are the last settled block (section 14).
+			Name: "avalanche", Family: "evm", Layer: 1, Currency: "AVAX", ChainID: "43114",
+			Genesis:       mustHash("0x31ced5b9beb7f8782b014660da0cb18cc409f121f408186886e1ca3e8eeca96b"),
 			BlockInterval: 1500 * time.Millisecond,
-			Endpoints: public("https://polygon-bor-rpc.publicnode.com", "https://polygon.drpc.org",
-				"https://polygon.gateway.tenderly.co", "https://poly.api.pocket.network", "https://public.1rpc.io/matic"),
-		},
-		{
-			Name: "arbitrum", Family: "evm", Layer: 2, Parent: "ethereum", Currency: "ETH", ChainID: "42161", Default: true,
-			Genesis:       mustHash("0x7ee576b35482195fc49205cec9af72ce14f003b9ae69f6ba0faef4514be8b442"),
-			BlockInterval: 250 * time.Millisecond,
-			Endpoints: public("https://arb1.arbitrum.io/rpc", "https://arbitrum-one-rpc.publicnode.com",
-				"https://arbitrum.drpc.org", "https://arbitrum.gateway.tenderly.co", "https://public.1rpc.io/arb"),
-			EVM: EVM{NoGasLimit: true}, // Always 2^50: CHAINS.md section 4.1.
-		},
-		{
-			Name: "optimism", Family: "evm", Layer: 2, Parent: "ethereum", Currency: "ETH", ChainID: "10", Default: true,
-			Genesis:       mustHash("0x7ca38a1916c42007829c55e69d3e9a73265554b586a499015373241b8a3fa48b"),
-			BlockInterval: 2 * time.Second,
-			Endpoints: public("https://mainnet.optimism.io", "https://optimism-rpc.publicnode.com",
-				"https://optimism.drpc.org", "https://optimism.gateway.tenderly.co"),
-			EVM: EVM{BaseFee: BaseFeeOPStack},
-		},
-		{
-			Name: "base", Family: "evm", Layer: 2, Parent: "ethereum", Currency: "ETH", ChainID: "8453", Default: true,
-			Genesis:       mustHash("0xf712aa9241cc24369b143cf6dce85f0902a9731e70d66818a3a5845b296c73dd"),
-			BlockInterval: 200 * time.Millisecond, // Since Denim, 5 November 2026.
-			Endpoints: public("https://mainnet.base.org", "https://base-rpc.publicnode.com",
-				"https://base.drpc.org", "https://base.gateway.tenderly.co"),
-			EVM: EVM{BaseFee: BaseFeeOPStack},
+			Endpoints: public("https://api.avax.network/ext/bc/C/rpc", "https://avalanche-c-chain-rpc.publicnode.com",
+				"https://avalanche.drpc.org"),
+			PriceFeeds: []Feed{{Currency: "AVAX", Address: "0x0A77230d17318075983913bC2145DB16C7366156"}},
 		},
 		{
 			Name: "gnosis", Family: "evm", Layer: 1, Currency: "xDAI", ChainID: "100",
@@ -63,10 +64,6 @@ func Catalogue() []Network {
 			EVM: EVM{BaseFee: BaseFeeEIP1559},
 		},
 	}
-	for i := range networks {
-		networks[i] = networks[i].Complete()
-	}
-	return networks
 }
 
 // CatalogueNetwork finds a network of the catalogue by its name.

@@ -34,8 +34,9 @@ func TestCatalogueIsValid(t *testing.T) {
 		if n.Currency == "" {
 			t.Error("it has no currency")
 		}
-		if n.Genesis.IsZero() {
-			t.Error("its genesis block is not known")
+		// Of three networks the genesis block is not known for sure (CHAINS.md section 1.1).
+		if unknown := slices.Contains([]string{"zksync", "scroll", "linea"}, n.Name); n.Genesis.IsZero() != unknown {
+			t.Errorf("its genesis block is %s", n.Genesis)
 		}
 	})
 }
@@ -147,7 +148,7 @@ func TestCatalogueBlobSchedules(t *testing.T) {
 func TestCatalogueNetwork(t *testing.T) {
 	t.Parallel()
 	n, ok := CatalogueNetwork("arbitrum")
-	if !ok || n.ChainID != "42161" || !n.EVM.NoGasLimit {
+	if !ok || n.ChainID != "42161" || n.Contracts["rollup"] == "" {
 		t.Errorf("arbitrum is %+v, %v", n, ok)
 	}
 	if n, ok := CatalogueNetwork("nowhere"); ok || n.Name != "" {

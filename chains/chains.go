@@ -66,6 +66,9 @@ type Block struct {
 	Precision time.Duration
 	// Samples were measured in this block alone. They are counted once, when the block becomes canonical.
 	Samples []Sample
+	// Events are what the block tells of networks that settle here. They are kept with the block's place, so that its revert
+	// can take them back, also after a restart.
+	Events []Event
 }
 
 // Heads is the state of a network as one endpoint tells it at one moment.

@@ -13,6 +13,8 @@ type Family struct {
 	Name string
 	// Metrics are those that it alone measures.
 	Metrics []*Metric
+	// Contracts are those on the parent that the family can do something with, Options what else it takes.
+	Contracts, Options []Setting
 	// Validate reports what the family can't work with in a network's configuration, as FieldErrors. It may be nil.
 	Validate func(Network) error
 	// Open makes the network's source. The context is that of the opening alone.
@@ -21,11 +23,21 @@ type Family struct {
 	Probe func(context.Context, Endpoint) (Report, error)
 }
 
+// Setting is something that a network of a family can be given.
+type Setting struct {
+	// Name is how the configuration calls it.
+	Name string
+	// Help says what it is.
+	Help string
+}
+
 // Environment is what a family is given to work with.
 type Environment struct {
 	Log *zap.Logger
 	// Observe takes what is measured beside the blocks and heads: of endpoints, mostly. It is safe to call at any time.
 	Observe func(Observation)
+	// Prices are those of all networks' coins.
+	Prices *Prices
 	// Large holds a buffer, nil at first, for unusually large answers: whoever reads one takes the buffer out and puts it
 	// back, so that all networks together do not take more memory than one.
 	Large chan []byte

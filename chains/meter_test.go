@@ -86,7 +86,7 @@ func sameSample(a, b Sample) bool {
 func TestInfoSample(t *testing.T) {
 	t.Parallel()
 	n, _ := CatalogueNetwork("arbitrum")
-	want := NetworkInfo.Sample(1, "2", "evm", "ethereum", "ETH", "42161")
+	want := NetworkInfo.Sample(1, "2", "arbitrum", "ethereum", "ETH", "42161")
 	if got := InfoSample(n); !sameSample(got, want) {
 		t.Errorf("the sample is %v, want %v", got, want)
 	}

@@ -12,9 +12,11 @@ type Metric struct {
 	Kind Kind
 	// Labels are those besides "network".
 	Labels []string
+	// Global tells that it is of no network, so that it has no such label.
+	Global bool
 	// Buckets are the upper bounds of a Histogram's classic buckets.
 	Buckets []float64
-	// Stale says what becomes of a Gauge that nobody refreshes.
+	// Stale says what becomes of a Gauge, or a Counter that Hides, that nobody refreshes.
 	Stale Staleness
 	// Whole tells that it is measured in blocks that were read whole: a network whose blocks are sampled does not have it.
 	Whole bool
@@ -55,6 +57,8 @@ const (
 	Remains
 	// FallsToZero: the value says that somebody still refreshes it.
 	FallsToZero
+	// Hides: the Counter is not shown as long as nobody vouches, by adding at least zero, that nothing was overlooked.
+	Hides
 )
 
 // Sample is one value of a metric.
@@ -72,7 +76,10 @@ func (m *Metric) Sample(value float64, labels ...string) Sample {
 
 // Observation is what was measured of one network at one time.
 type Observation struct {
+	// Network is empty where the samples are of global metrics.
 	Network string
+	// Lasts is how long the samples are fresh where that is longer than the network's StaleAfter.
+	Lasts time.Duration
 	// Time is when the samples were true: a block's own time for what was measured in it.
 	Time    time.Time
 	Samples []Sample

@@ -149,7 +149,7 @@ var (
 
 // Metrics lists the metrics that every network has.
 func Metrics() []*Metric {
-	return []*Metric{
+	return append([]*Metric{
 		NetworkInfo, NetworkUp, NetworkLastRead,
 		BlockNumber, BlockTimestamp, Blocks, BlocksReverted, BlocksMissed, BacklogBlocks,
 		Reorgs, ReorgDepth, ChainRestarts, BlockInterval, BlockIntervalExpected, BlockDelay, SlotsMissed,
@@ -158,7 +158,7 @@ func Metrics() []*Metric {
 		EndpointWrongChain, EndpointDisagreements,
 		EndpointRequests, EndpointRequestDuration, EndpointReceivedBytes,
 		EndpointCredits, EndpointBudgetRemaining, EndpointBudgetLasts,
-	}
+	}, slices.Concat(settlementMetrics(), []*Metric{TransactionCostNative, TransactionCostUSD, PriceUSD})...)
 }
 
 // InfoSample is the sample of NetworkInfo for a network.

@@ -84,7 +84,7 @@ func TestMetricKinds(t *testing.T) {
 		if !slices.Contains(kinds, m.Kind) {
 			t.Errorf("%s is a %q", m.Name, m.Kind)
 		}
-		if m.Stale != chains.Vanishes && m.Kind != chains.Gauge {
+		if m.Stale != chains.Vanishes && (m.Kind != chains.Gauge) != (m.Stale == chains.Hides) {
 			t.Errorf("%s says how it grows stale, and is a %s", m.Name, m.Kind)
 		}
 	}

@@ -3,6 +3,7 @@ package chains
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -39,8 +40,28 @@ type Network struct {
 	Default bool
 	// Endpoints are the RPC servers, the preferred one first.
 	Endpoints []Endpoint
+	// Contracts are the network's contracts on its parent, by the names that its family gives them.
+	Contracts map[string]string
+	// Options are what else the family needs to know, by the names that it gives.
+	Options map[string]Secret
+	// Gas is how much gas each operation takes; nil where operations do not cost gas.
+	Gas Gas
+	// PriceFeeds tell the prices of coins, its own or others', on the network.
+	PriceFeeds []Feed
+	// UptimeFeed is the contract on the network that tells whether its sequencer works (Chainlink); empty where there is none.
+	UptimeFeed string
 	// EVM has what the families of Ethereum's kind need to know.
 	EVM EVM
+}
+
+// Feed is a contract that tells a price in US dollars (Chainlink's AggregatorV3).
+type Feed struct {
+	// Currency is the symbol of the coin.
+	Currency string
+	// Address is the contract's.
+	Address string
+	// Heartbeat is how often the feed is updated at least.
+	Heartbeat time.Duration
 }
 
 // Endpoint is one RPC server of a network.
@@ -70,8 +91,10 @@ type EVM struct {
 	BaseFee BaseFeeRule
 	// Blobs is the schedule of blob parameters, oldest first; empty where the network has none or it is not known.
 	Blobs []BlobParameters
-	// NoGasLimit tells that a block's gas limit is a formality, so that its share means nothing.
-	NoGasLimit bool
+	// LeastTip is the least priority fee per gas that the network takes, in wei.
+	LeastTip uint64
+	// Multicall is the contract through which many can be asked in one call (Multicall3).
+	Multicall string
 }
 
 // BaseFeeRule names a rule for the next block's base fee.
@@ -83,8 +106,6 @@ const (
 	BaseFeeForetold BaseFeeRule = ""
 	// BaseFeeEIP1559: target half the gas limit, steps of at most an eighth.
 	BaseFeeEIP1559 BaseFeeRule = "eip1559"
-	// BaseFeeOPStack: EIP-1559 with the parameters that stand in the block's extraData.
-	BaseFeeOPStack BaseFeeRule = "opstack"
 )
 
 // BlobParameters are in force from a time on (EIP-7840).
@@ -107,6 +128,10 @@ const (
 	DefaultBackfill = time.Hour
 	// DefaultTimeout bounds a request.
 	DefaultTimeout = 10 * time.Second
+	// DefaultHeartbeat is how often a feed is taken to be updated where nobody says: that of ETH / USD on Ethereum.
+	DefaultHeartbeat = time.Hour
+	// DefaultMulticall is where Multicall3 stands on most networks (CHAINS.md section 1.3).
+	DefaultMulticall = "0xcA11bde05977b3631167028862bE2a173976CA11"
 	// DefaultBatch is a batch that every node and most providers take (CHAINS.md section 16.3).
 	DefaultBatch = 20
 
@@ -126,6 +151,20 @@ func (n Network) Complete() Network {
 	}
 	if n.Backfill == 0 {
 		n.Backfill = DefaultBackfill
+	}
+	feeds := make([]Feed, len(n.PriceFeeds))
+	for i, feed := range n.PriceFeeds {
+		if feed.Heartbeat == 0 {
+			feed.Heartbeat = DefaultHeartbeat
+		}
+		feeds[i] = feed
+	}
+	n.PriceFeeds = feeds
+	gas := DefaultGas()
+	maps.Copy(gas, n.Gas)
+	n.Gas = gas
+	if n.EVM.Multicall == "" {
+		n.EVM.Multicall = DefaultMulticall
 	}
 	endpoints := make([]Endpoint, len(n.Endpoints))
 	for i, e := range n.Endpoints {

@@ -15,7 +15,8 @@ func WriteReference(out io.Writer, metrics []*chains.Metric) error {
 		"Made from the declarations by `go generate ./exporters`; do not edit.\n\n" +
 		"Every metric of a network has the label `network`. Histograms are exposed with classic buckets and, to a scraper\n" +
 		"that asks for them, as native histograms. A gauge that was not refreshed for the network's `stale_after` disappears,\n" +
-		"unless the column \"when stale\" says otherwise.\n\n" +
+		"unless the column \"when stale\" says otherwise. A counter that hides is not shown while nobody can vouch that nothing\n" +
+		"was overlooked; it goes on from where it was.\n\n" +
 		"What is marked † is measured in blocks that are read whole: networks with `blocks: sampled` do not have it. Their\n" +
 		"`blocks_total`, `block_base_fee_wei` and mean `block_interval_seconds` are exact all the same. Their blocks are counted\n" +
 		"by their numbers, so that one that a reorg puts in the place of another is not counted again.\n\n" +
@@ -35,8 +36,8 @@ func WriteReference(out io.Writer, metrics []*chains.Metric) error {
 
 func writeRow(out io.Writer, m *chains.Metric, labels []string) {
 	stale := ""
-	if m.Kind == chains.Gauge && len(labels) > 0 {
-		stale = map[chains.Staleness]string{chains.Vanishes: "disappears", chains.Remains: "remains", chains.FallsToZero: "becomes 0"}[m.Stale]
+	if (m.Kind == chains.Gauge || m.Stale == chains.Hides) && len(labels) > 0 {
+		stale = map[chains.Staleness]string{chains.Vanishes: "disappears", chains.Remains: "remains", chains.FallsToZero: "becomes 0", chains.Hides: "hides"}[m.Stale]
 	}
 	kind := string(m.Kind)
 	if m.Kind == chains.RecentMax {

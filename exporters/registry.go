@@ -40,7 +40,9 @@ type network struct {
 
 // NewRegistry makes a registry for the metrics declared. Two declarations of one name are a mistake in the program.
 func NewRegistry(metrics []*chains.Metric) (*Registry, error) {
-	r := &Registry{metrics: make(map[*chains.Metric]*declared), networks: make(map[string]*network)}
+	r := &Registry{metrics: make(map[*chains.Metric]*declared), networks: map[string]*network{
+		"": {series: make(map[string]*series)}, // What is of no network.
+	}}
 	names := make(map[string]bool)
 	for _, m := range metrics {
 		if names[m.Name] {
@@ -60,11 +62,19 @@ func NewRegistry(metrics []*chains.Metric) (*Registry, error) {
 
 // labels are the metric's labels as they are exposed.
 func labels(m *chains.Metric) []string {
-	all := append([]string{"network"}, m.Labels...)
+	all := ownLabels(m)
 	if m.Kind == chains.RecentMax {
 		all = append(all, "window")
 	}
 	return all
+}
+
+// ownLabels are the labels that each series of the metric has.
+func ownLabels(m *chains.Metric) []string {
+	if m.Global {
+		return slices.Clone(m.Labels)
+	}
+	return append([]string{"network"}, m.Labels...)
 }
 
 // Watch implements watcher.Recorder. The counters of a network that was known before go on; what
@@ -83,14 +93,14 @@ func (r *Registry) Watch(n chains.Network) {
 		return s.metric.Metric == chains.NetworkInfo || ofEndpoint && !hasEndpoint(n, endpoint)
 	})
 	now := time.Now()
-	r.add(net, now, now, chains.InfoSample(n))
-	r.add(net, now, now, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
+	r.add(net, times{at: now, now: now}, chains.InfoSample(n))
+	r.add(net, times{at: now, now: now}, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
 	for _, e := range n.Endpoints { // They are alerted on: the first event must be an increase, too.
 		net.of(r.metrics[chains.EndpointWrongChain], []string{e.Name})
 		net.of(r.metrics[chains.EndpointDisagreements], []string{e.Name})
 	}
 	if !ok {
-		r.add(net, now, now, chains.NetworkUp.Sample(0))
+		r.add(net, times{at: now, now: now}, chains.NetworkUp.Sample(0))
 		r.startCounters(net, n)
 	}
 }
@@ -104,7 +114,7 @@ func hasEndpoint(n chains.Network, name string) bool {
 func (r *Registry) startCounters(net *network, n chains.Network) {
 	for _, m := range chains.Metrics() {
 		counts := m.Kind == chains.Counter || m.Kind == chains.Histogram
-		has := (n.Slots || m != chains.SlotsMissed) && (!n.Sampled || !m.Whole)
+		has := (n.Slots || m != chains.SlotsMissed) && (!n.Sampled || !m.Whole) && m.Stale != chains.Hides
 		if counts && len(m.Labels) == 0 && has {
 			net.of(r.metrics[m], nil)
 		}
@@ -132,9 +142,9 @@ func (r *Registry) Observe(o chains.Observation) {
 	for _, sample := range o.Samples {
 		r.declared(sample) // Before the first is added: what panics half-way is counted again at each try.
 	}
-	now := time.Now()
+	when := times{at: o.Time, now: time.Now(), lasts: o.Lasts}
 	for _, sample := range o.Samples {
-		r.add(net, o.Time, now, sample)
+		r.add(net, when, sample)
 	}
 }
 
@@ -147,13 +157,23 @@ func (r *Registry) declared(sample chains.Sample) *declared {
 	return d
 }
 
-// add adds one sample that was true at a time and arrives now. The lock is held.
-func (r *Registry) add(net *network, at, now time.Time, sample chains.Sample) {
+// times are when a sample was true, when it arrives, and how long it is fresh if that is longer than usual.
+type times struct {
+	at, now time.Time
+	lasts   time.Duration
+}
+
+// add adds one sample. The lock is held.
+func (r *Registry) add(net *network, when times, sample chains.Sample) {
+	if sample.Metric.Global { // Whichever network told it.
+		net = r.networks[""]
+	}
 	s := net.of(r.declared(sample), sample.Labels)
 	if sample.Metric == chains.NetworkUp && sample.Value > 0 {
-		net.read = now
+		net.read = when.now
 	}
-	s.add(sample.Value, at, now)
+	s.lasts = when.lasts
+	s.add(sample.Value, when.at, when.now)
 }
 
 // of gives the series of a metric with these label values, which begins at zero. The lock is held.

@@ -123,7 +123,7 @@ func TestCountersBeginAtZero(t *testing.T) {
 			continue
 		}
 		want := "0"
-		if len(m.Labels) > 0 {
+		if len(m.Labels) > 0 || m.Stale == chains.Hides {
 			want = "" // Which values its labels will have is not known.
 		}
 		if value := got[m.Name+`{network="slots"}`]; value != want {
@@ -304,4 +304,50 @@ func TestProcess(t *testing.T) {
 func TestEveryCollectorIsSound(t *testing.T) {
 	t.Parallel()
 	gather(t, append(NewProcess().collectors(), prometheus.Collector(watching(t)))...)
+}
+
+// A counter that hides is shown while somebody vouches for it, and goes on from where it was.
+func TestCounterThatHides(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := watching(t)
+		const name = `contract_upgrades_total{network="devnet"}`
+		observe := func(value float64, lasts time.Duration) {
+			r.Observe(chains.Observation{
+				Network: "devnet", Time: time.Now(), Lasts: lasts, Samples: []chains.Sample{chains.ContractUpgrades.Sample(value)},
+			})
+		}
+		expect := func(want string) {
+			t.Helper()
+			if got := scrape(t, r)[name]; got != want {
+				t.Errorf("it is %q, want %q", got, want)
+			}
+		}
+		expect("")
+		observe(0, 0)
+		expect("0")
+		observe(2, 0)
+		time.Sleep(devnet().StaleAfter + time.Second) //nolint:forbidigo // Simulated time.
+		expect("")
+		observe(1, 2*devnet().StaleAfter)
+		expect("3")
+		time.Sleep(devnet().StaleAfter + time.Second) //nolint:forbidigo // Simulated time.
+		expect("3")
+		time.Sleep(devnet().StaleAfter) //nolint:forbidigo // Simulated time.
+		expect("")
+	})
+}
+
+// A metric of no network has no such label, whoever observed it.
+func TestGlobalMetric(t *testing.T) {
+	t.Parallel()
+	r := watching(t)
+	for _, network := range []string{"devnet", ""} {
+		r.Observe(chains.Observation{
+			Network: network, Time: time.Now(), Lasts: time.Minute, Samples: []chains.Sample{chains.PriceUSD.Sample(2000, "ETH")},
+		})
+	}
+	if got := scrape(t, r)[`price_usd{currency="ETH"}`]; got != "2000" {
+		t.Errorf("the price is %q", got)
+	}
 }

@@ -17,6 +17,8 @@ type series struct {
 	labels    []*dto.LabelPair
 	value     float64
 	refreshed time.Time
+	// lasts is how long it is fresh where that is longer than usual.
+	lasts time.Duration
 
 	histogram *histogram // of a Histogram
 	windows   []*window  // of a RecentMax
@@ -25,7 +27,10 @@ type series struct {
 
 func newSeries(d *declared, net *network, values []string) *series {
 	all := append([]string{net.name}, values...)
-	s := &series{metric: d, net: net, labels: labelPairs(append([]string{"network"}, d.Labels...), all)}
+	if d.Global {
+		all = slices.Clone(values)
+	}
+	s := &series{metric: d, net: net, labels: labelPairs(ownLabels(d.Metric), all)}
 	switch d.Kind {
 	case chains.Histogram:
 		s.histogram = newHistogram(d.Buckets)
@@ -74,11 +79,12 @@ func (s *series) add(value float64, at, now time.Time) {
 
 // shown gives what a counter or a gauge exposes now; ok is false if it has grown stale.
 func (s *series) shown(now time.Time) (value float64, ok bool) {
-	if s.metric.Kind == chains.Counter || now.Sub(s.refreshed) <= s.net.staleAfter {
+	hides := s.metric.Stale == chains.Hides
+	if s.metric.Kind == chains.Counter && !hides || now.Sub(s.refreshed) <= max(s.net.staleAfter, s.lasts) {
 		return s.value, true
 	}
 	switch s.metric.Stale {
-	case chains.Vanishes:
+	case chains.Vanishes, chains.Hides:
 		return 0, false
 	case chains.FallsToZero:
 		return 0, true

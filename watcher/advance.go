@@ -219,7 +219,7 @@ func (a *advance) replace(fork int, base Mark, branch []chains.Block) error {
 		if tip.applied() {
 			step := Step{
 				Kind: Reverted, ParentTime: a.cursor.parentTime(), Depth: depth, First: i == len(replaced)-1,
-				Block: chains.Block{Number: tip.Number, Hash: tip.Hash, Time: tip.Time},
+				Block: chains.Block{Number: tip.Number, Hash: tip.Hash, Time: tip.Time, Events: tip.Events},
 			}
 			if err := a.step(step); err != nil {
 				return err
@@ -290,7 +290,7 @@ func (a *advance) restartIfOther(ctx context.Context) (bool, error) {
 	if err := a.step(Step{Kind: Restarted, Block: genesis}); err != nil {
 		return false, err
 	}
-	a.cursor = Cursor{Genesis: genesis.Hash, Blocks: []Mark{{Number: genesis.Number, Hash: genesis.Hash, Time: genesis.Time}}}
+	a.cursor = Cursor{Genesis: genesis.Hash, Blocks: []Mark{markOf(genesis)}}
 	return true, nil
 }
 
@@ -322,7 +322,7 @@ func (a *advance) apply(b chains.Block, parentTime time.Time) error {
 	if err := a.step(Step{Kind: Applied, Block: b, ParentTime: parentTime}); err != nil {
 		return err
 	}
-	a.cursor.push(Mark{Number: b.Number, Hash: b.Hash, Time: b.Time})
+	a.cursor.push(markOf(b))
 	return nil
 }
 

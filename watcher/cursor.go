@@ -20,6 +20,8 @@ type Cursor struct {
 	Genesis chains.Hash `json:"genesis"`
 	// Blocks are the newest blocks done, oldest first, at most remembered.
 	Blocks []Mark `json:"blocks"`
+	// Owed are the kinds of events that were counted and then taken back by a reorg: their like is not counted again.
+	Owed []chains.Event `json:"owed,omitempty"`
 }
 
 // Mark is what is remembered of a block.
@@ -28,6 +30,13 @@ type Mark struct {
 	Hash   chains.Hash `json:"hash"`
 	// Time is the block's own; zero if the block itself was never read, only its child.
 	Time time.Time `json:"time,omitzero"`
+	// Events are what happened in it, for its revert.
+	Events []chains.Event `json:"events,omitempty"`
+}
+
+// markOf is what is remembered of a block that was read.
+func markOf(b chains.Block) Mark {
+	return Mark{Number: b.Number, Hash: b.Hash, Time: b.Time, Events: b.Events}
 }
 
 // applied tells whether the block was a step, and not only the parent of the first one after a gap.

@@ -34,9 +34,13 @@ type Group struct {
 	// large bounds the memory that unusually large answers take: see chains.Environment.
 	large chan []byte
 
+	prices *chains.Prices
+
 	applying sync.Mutex // held during Apply
 	mu       sync.Mutex // guards running
 	running  map[string]*running
+	// settling are the watchers of the settlement on a network, by that. Apply alone knows them, and Wait.
+	settling map[string]*settlement
 }
 
 // running is a watcher at work.
@@ -50,7 +54,8 @@ type running struct {
 func NewGroup(ctx context.Context, families []chains.Family, store Store, recorder Recorder, log *zap.Logger) *Group {
 	g := &Group{
 		ctx: ctx, families: families, store: store, recorder: recorder, log: log,
-		large: make(chan []byte, 1), running: make(map[string]*running),
+		large: make(chan []byte, 1), prices: chains.NewPrices(), running: make(map[string]*running),
+		settling: make(map[string]*settlement),
 	}
 	g.large <- nil
 	return g
@@ -77,10 +82,12 @@ func (g *Group) Apply(networks []chains.Network) error {
 		}
 		changed = append(changed, w)
 	}
+	g.retireSettlements(networks, keep)
 	g.retire(networks, keep)
 	for _, w := range changed {
 		g.start(w)
 	}
+	g.startSettlements(networks)
 	return nil
 }
 
@@ -103,7 +110,9 @@ func (g *Group) open(network chains.Network) (w *Watcher, err error) {
 		return nil, fmt.Errorf("open network %s: there is no family %q", network.Name, network.Family)
 	}
 	log := g.log.With(zap.String("network", network.Name))
-	source, err := family.Open(g.ctx, network, chains.Environment{Log: log, Observe: g.recorder.Observe, Large: g.large})
+	source, err := family.Open(g.ctx, network, chains.Environment{
+		Log: log, Observe: g.recorder.Observe, Prices: g.prices, Large: g.large,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open network %s: %w", network.Name, err)
 	}
@@ -133,18 +142,24 @@ func (g *Group) retire(networks []chains.Network, keep map[string]bool) {
 }
 
 func (g *Group) start(w *Watcher) {
-	ctx, stop := context.WithCancel(g.ctx)
-	r := &running{Watcher: w, stop: stop, done: make(chan struct{})}
+	g.recorder.Watch(w.network)
+	r := g.run(w)
 	g.mu.Lock()
 	g.running[w.network.Name] = r
 	g.mu.Unlock()
-	g.recorder.Watch(w.network)
 	w.log.Info("watching", zap.Int("layer", w.network.Layer), zap.Int("endpoints", len(w.network.Endpoints)),
 		zap.Duration("block_interval", w.network.BlockInterval))
+}
+
+// run lets a watcher work.
+func (g *Group) run(w *Watcher) *running {
+	ctx, stop := context.WithCancel(g.ctx)
+	r := &running{Watcher: w, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		w.Run(ctx)
 	}()
+	return r
 }
 
 // Status tells how each network is, by name.
@@ -164,6 +179,9 @@ func (g *Group) Wait() {
 	g.applying.Lock() // What is being applied comes to its end, too.
 	defer g.applying.Unlock()
 	for _, r := range g.running {
+		<-r.done
+	}
+	for _, r := range g.settling {
 		<-r.done
 	}
 }

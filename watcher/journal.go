@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
 )
 
 // journalLines is how many changes a journal holds before the whole cursor is written again.
@@ -37,6 +39,8 @@ type journalLine struct {
 	Generation uint64 `json:"generation"`
 	From       uint64 `json:"from"`
 	Blocks     []Mark `json:"blocks"`
+	// Owed is the cursor's, after the change.
+	Owed []chains.Event `json:"owed,omitempty"`
 }
 
 // journal gives that of a network.
@@ -45,7 +49,7 @@ func (f *Files) journal(of Owner) *journal {
 	defer f.mu.Unlock()
 	j, ok := f.journals[of]
 	if !ok {
-		j = &journal{path: filepath.Join(f.folder, of.Network+".journal"), whole: f.path(of)}
+		j = &journal{path: filepath.Join(f.folder, of.file()+".journal"), whole: f.path(of)}
 		f.journals[of] = j
 	}
 	return j
@@ -136,11 +140,11 @@ func (c Cursor) change(to Cursor) (journalLine, bool) {
 	}
 	for i := len(to.Blocks) - 1; i >= 0; i-- {
 		if c.has(to.Blocks[i].Number, to.Blocks[i].Hash) {
-			return journalLine{From: to.Blocks[i].Number + 1, Blocks: to.Blocks[i+1:]}, true
+			return journalLine{From: to.Blocks[i].Number + 1, Blocks: to.Blocks[i+1:], Owed: to.Owed}, true
 		}
 	}
 	// A cursor of one block is a change of any other: that of a network whose blocks are sampled has no more.
-	return journalLine{Blocks: to.Blocks}, len(to.Blocks) == 1
+	return journalLine{Blocks: to.Blocks, Owed: to.Owed}, len(to.Blocks) == 1
 }
 
 // fits tells whether the block is there after which a change begins.
@@ -155,5 +159,6 @@ func (c Cursor) changed(by journalLine) Cursor {
 	for _, m := range by.Blocks {
 		c.push(m)
 	}
+	c.Owed = by.Owed
 	return c
 }

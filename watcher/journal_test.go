@@ -221,7 +221,7 @@ func TestJournalOfSeveralMovesAtOnce(t *testing.T) {
 			t.Fatalf("save %d: saved %s, loaded %s", n, brief(w.cursor), brief(back))
 		}
 		for _, m := range back.Blocks[:more] {
-			if truth[m.Hash] != m {
+			if !reflect.DeepEqual(truth[m.Hash], m) {
 				t.Fatalf("save %d: block %d was never there", n, m.Number)
 			}
 		}

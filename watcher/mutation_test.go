@@ -14,8 +14,8 @@ import (
 var mutations = []struct{ name, file, old, new string }{
 	{
 		"the cursor moves before the work is done", "advance.go",
-		"\tif err := a.step(Step{Kind: Applied, Block: b, ParentTime: parentTime}); err != nil {\n\t\treturn err\n\t}\n\ta.cursor.push(Mark{Number: b.Number, Hash: b.Hash, Time: b.Time})\n\treturn nil",
-		"\ta.cursor.push(Mark{Number: b.Number, Hash: b.Hash, Time: b.Time})\n\treturn a.step(Step{Kind: Applied, Block: b, ParentTime: parentTime})",
+		"\tif err := a.step(Step{Kind: Applied, Block: b, ParentTime: parentTime}); err != nil {\n\t\treturn err\n\t}\n\ta.cursor.push(markOf(b))\n\treturn nil",
+		"\ta.cursor.push(markOf(b))\n\treturn a.step(Step{Kind: Applied, Block: b, ParentTime: parentTime})",
 	},
 	{
 		"the parent of a block is not looked at", "advance.go",

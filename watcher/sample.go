@@ -38,7 +38,7 @@ func (a *advance) sample(ctx context.Context) error {
 	if err := a.step(Step{Kind: Sampled, Blocks: blocks, ParentTime: tip.Time}); err != nil {
 		return err
 	}
-	last := Mark{Number: a.head.Number, Hash: a.head.Hash, Time: a.head.Time}
+	last := markOf(a.head)
 	if newest := blocks[len(blocks)-1]; newest.Number < last.Number {
 		last = Mark{Number: newest.Number, Hash: a.head.Parent} // What its hash is, nobody knows.
 		if !timeless(tip.Time) {
@@ -62,7 +62,7 @@ func (a *advance) setBackSampled(ctx context.Context) error {
 	if err := a.step(Step{Kind: Applied, Block: a.head}); err != nil {
 		return err
 	}
-	a.cursor.Blocks = []Mark{{Number: a.head.Number, Hash: a.head.Hash, Time: a.head.Time}}
+	a.cursor.Blocks = []Mark{markOf(a.head)}
 	return nil
 }
 

@@ -30,6 +30,16 @@ type Store interface {
 type Owner struct {
 	Network string `json:"network"`
 	ChainID string `json:"chain_id"`
+	// Part is what of the network is followed, where that is not the network itself: its cursor is another one.
+	Part string `json:"part,omitempty"`
+}
+
+// file is the beginning of its files' names. No network's name has a plus sign in it.
+func (o Owner) file() string {
+	if o.Part == "" {
+		return o.Network
+	}
+	return o.Network + "+" + o.Part
 }
 
 // Files is a Store that keeps two files for each network in a folder: the whole cursor, synced to the disk, and a journal
@@ -78,7 +88,7 @@ type cursorFile struct {
 
 const cursorVersion = 1
 
-func (f *Files) path(of Owner) string { return filepath.Join(f.folder, of.Network+".cursor.json") }
+func (f *Files) path(of Owner) string { return filepath.Join(f.folder, of.file()+".cursor.json") }
 
 // Load implements Store. A file that is damaged or belongs to another network is set aside, not deleted.
 func (f *Files) Load(_ context.Context, of Owner) (Cursor, error) {

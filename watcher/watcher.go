@@ -4,6 +4,7 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,13 @@ import (
 
 // Watcher follows one network until it is stopped. Nothing that happens in it harms another.
 type Watcher struct {
-	network  chains.Network
+	network chains.Network
+	// part is what of the network is followed where that is not the network itself.
+	part string
+	// account turns what happens into observations: the Watcher itself does where the network is followed.
+	account account
+	// failures is where failed polls are counted.
+	failures *chains.Metric
 	source   chains.Source
 	store    Store
 	observe  func(chains.Observation)
@@ -51,6 +58,16 @@ type Watcher struct {
 	status chains.NetworkStatus
 }
 
+// account turns what happens to a chain into observations.
+type account interface {
+	// begin is called when the tracker has a cursor.
+	begin()
+	// do is called for each step.
+	do(step Step)
+	// publish makes known how things are, after the chain was followed up to heads.
+	publish(ctx context.Context, heads chains.Heads)
+}
+
 const (
 	// saveEvery bounds what a crash while catching up has to do again.
 	saveEvery = time.Second
@@ -64,11 +81,13 @@ const (
 
 // newWatcher makes a watcher. Run makes it watch.
 func newWatcher(network chains.Network, source chains.Source, store Store, observe func(chains.Observation), log *zap.Logger) *Watcher {
-	return &Watcher{
-		network: network, source: source, store: store, observe: observe, log: log,
+	w := &Watcher{
+		network: network, failures: chains.WatcherFailures, source: source, store: store, observe: observe, log: log,
 		schedule: newSchedule(network), pace: pace{expected: network.BlockInterval},
 		wake: make(chan struct{}, 1), status: chains.NetworkStatus{Network: network, Since: time.Now()},
 	}
+	w.account = w
+	return w
 }
 
 // Run watches until the context ends, then saves the cursor and closes the source.
@@ -161,7 +180,15 @@ func (w *Watcher) Status() chains.NetworkStatus {
 	return status
 }
 
-func (w *Watcher) owner() Owner { return Owner{Network: w.network.Name, ChainID: w.network.ChainID} }
+func (w *Watcher) owner() Owner {
+	return Owner{Network: w.network.Name, ChainID: w.network.ChainID, Part: w.part}
+}
+
+// what is followed, for the log.
+func (w *Watcher) what() string { return cmp.Or(w.part, "network") }
+
+// begin implements account: there is nothing to be known.
+func (w *Watcher) begin() {}
 
 // load gives up nothing: where the cursor is there but can't be read now, following from the newest block on would lose
 // the blocks in between, and the next save the place.
@@ -181,6 +208,7 @@ func (w *Watcher) load(ctx context.Context) bool {
 	if w.network.Sampled {
 		w.tracker = NewSampledTracker(cursor, w.network.BackfillBlocks())
 	}
+	w.account.begin()
 	if !cursor.Empty() {
 		w.log.Info("going on from the cursor", zap.Uint64("block", cursor.Tip().Number))
 	}
@@ -276,7 +304,7 @@ func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains
 		if step.Kind == Applied && last == Applied && time.Since(w.saved) > saveEvery {
 			w.save(ctx)
 		}
-		w.do(step)
+		w.account.do(step)
 		last, w.unsaved = step.Kind, true
 		w.done++
 	}
@@ -293,7 +321,7 @@ func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains
 	} else {
 		w.behindSince = time.Time{}
 	}
-	w.publish(heads)
+	w.account.publish(ctx, heads)
 	return failure
 }
 
@@ -323,10 +351,10 @@ func (w *Watcher) note(err error) {
 	case err != nil:
 		w.fail(chains.ReasonOf(err), err)
 		if !w.failing {
-			w.log.Warn("network can't be read", zap.Error(err))
+			w.log.Warn(w.what()+" can't be read", zap.Error(err))
 		}
 	case w.failing:
-		w.log.Info("network can be read again")
+		w.log.Info(w.what() + " can be read again")
 	}
 	w.failing = err != nil
 }
@@ -341,7 +369,7 @@ func (w *Watcher) setProblem(err error) {
 }
 
 func (w *Watcher) fail(reason string, err error) {
-	w.observe(w.observation(time.Now(), chains.WatcherFailures.Sample(1, reason)))
+	w.observe(w.observation(time.Now(), w.failures.Sample(1, reason)))
 	w.log.Debug("failure", zap.String("reason", reason), zap.Error(err))
 }
 

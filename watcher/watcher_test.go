@@ -151,13 +151,13 @@ func TestGoesOnAfterAKill(t *testing.T) {
 		stop := watch(t, n, &sources{readers: []chains.Reader{chain}}, store, b)
 		time.Sleep(time.Minute + time.Second) //nolint:forbidigo // Simulated time.
 		synctest.Wait()
-		killed := store.cursors[Owner{"net", "7"}] // Nothing that is saved later survives.
+		killed := store.cursors[Owner{Network: "net", ChainID: "7"}] // Nothing that is saved later survives.
 		before := b.sum(chains.Blocks)
 		stop()
 		if tip := killed.Tip().Number; uint64(before) != tip+1 {
 			t.Fatalf("%v blocks counted, the cursor is at block %d: a kill would lose or double blocks", before, tip)
 		}
-		store.cursors[Owner{"net", "7"}] = killed
+		store.cursors[Owner{Network: "net", ChainID: "7"}] = killed
 		chain.chain.reorg(3, 10)
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // Simulated time.
 		stop = watch(t, n, &sources{readers: []chains.Reader{chain}}, store, b)

@@ -162,7 +162,7 @@ func (a *announcements) take() *announcedHead {
 }
 
 // found notes the newest block that was read, and tells whether it should have been announced long ago.
-func (a *announcements) found(b *block, interval time.Duration) (missed bool) {
+func (a *announcements) found(b *Block, interval time.Duration) (missed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	late := a.live && a.seen.Number != nil && *b.Number > *a.seen.Number && time.Since(a.heard) > interval+announceGrace

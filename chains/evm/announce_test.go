@@ -160,9 +160,9 @@ func TestHear(t *testing.T) {
 	}
 }
 
-func found(number, hash uint64) *block {
+func found(number, hash uint64) *Block {
 	n := hexutil.Uint64(number)
-	return &block{Number: &n, Hash: common.HexToHash(hashOf(hash))}
+	return &Block{Number: &n, Hash: common.HexToHash(hashOf(hash))}
 }
 
 // What was read is not news, and what is older than it is not to be read by its number.

@@ -14,7 +14,7 @@ import (
 
 // block is what eth_getBlockByNumber answers, as far as it is used. Members that only some networks have are pointers;
 // what is not listed is ignored, transactions are counted but not decoded, and the hash is the node's own.
-type block struct {
+type Block struct {
 	Number        *hexutil.Uint64   `json:"number"`
 	Hash          common.Hash       `json:"hash"`
 	ParentHash    *common.Hash      `json:"parentHash"`
@@ -42,7 +42,7 @@ const maxGas = 1 << 53
 
 // validate judges whether a block can be true; the block is nil where there is none. It is not done while decoding: an
 // UnmarshalJSON has encoding/json read everything three times.
-func (b *block) validate() error {
+func (b *Block) validate() error {
 	switch {
 	case b == nil:
 		return nil
@@ -64,10 +64,10 @@ func (b *block) validate() error {
 
 func tooMuch(gas *hexutil.Uint64) bool { return gas != nil && *gas > maxGas }
 
-func (b *block) number() uint64 { return uint64(*b.Number) }
+func (b *Block) number() uint64 { return uint64(*b.Number) }
 
 // time is the block's own time, and the unit in which it is given.
-func (b *block) time() (time.Time, time.Duration) {
+func (b *Block) time() (time.Time, time.Duration) {
 	seconds := uint64(*b.Timestamp)
 	for _, ms := range []*hexutil.Uint64{b.MilliTimestamp, b.TimestampMilliseconds, b.TimestampMs} {
 		// A finer time that is not within the second of the coarse one means something else than we think.
@@ -79,7 +79,7 @@ func (b *block) time() (time.Time, time.Duration) {
 }
 
 // baseFee is nil on networks before EIP-1559.
-func (b *block) baseFee() *big.Int {
+func (b *Block) baseFee() *big.Int {
 	if b.BaseFee == nil {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (b *block) baseFee() *big.Int {
 }
 
 // toBlock gives the block to the engine, with what is counted of each block.
-func (b *block) toBlock() chains.Block {
+func (b *Block) toBlock() chains.Block {
 	when, precision := b.time()
 	out := chains.Block{
 		Number: b.number(), Hash: chains.Hash(b.Hash), Parent: chains.Hash(*b.ParentHash),

@@ -15,15 +15,17 @@ import (
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
-// Family is the family of networks that need no more than Ethereum's JSON-RPC.
-func Family() chains.Family {
-	return chains.Family{Name: "evm", Metrics: Metrics(), Validate: validate, Open: open, Probe: probe}
-}
-
 // source is a network with its endpoints.
 type source struct {
+	network chains.Network
+	stack   Stack
+	env     chains.Environment
 	pool    *rpc.Pool[*Reader]
 	readers []*Reader
+	// beside are the same endpoints, as those see them who ask for something beside the network's blocks: that one of them
+	// does not serve for that says nothing about its blocks.
+	beside *rpc.Pool[*Reader]
+	tail   *tail
 }
 
 const (
@@ -33,20 +35,26 @@ const (
 	leastApart = 2
 )
 
-func open(_ context.Context, network chains.Network, env chains.Environment) (chains.Source, error) {
-	s := &source{pool: rpc.NewPool[*Reader](env.Log, max(leastApart, uint64(apart/network.BlockInterval)))}
+func (s Stack) open(_ context.Context, network chains.Network, env chains.Environment) (chains.Source, error) {
+	tolerance := max(leastApart, uint64(apart/network.BlockInterval))
+	src := &source{
+		network: network, stack: s, env: env, tail: newTail(),
+		pool: rpc.NewPool[*Reader](env.Log, tolerance), beside: rpc.NewPool[*Reader](env.Log.Named("beside"), tolerance),
+	}
+	charges := newCharges(network, s, env)
 	for _, endpoint := range network.Endpoints {
 		meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: env.Observe}
 		config := clientConfig(endpoint, meter, env.Large)
 		config.Log = env.Log.With(zap.String("endpoint", endpoint.Name))
 		client, err := rpc.NewClient(config)
 		if err != nil {
-			s.Close()
+			src.Close()
 			return nil, fmt.Errorf("open endpoint %s: %w", endpoint.Name, err)
 		}
-		reader := newReader(network, client, meter, func(head uint64) { s.pool.Told(endpoint.Name, head) })
-		s.readers = append(s.readers, reader)
-		s.pool.Add(reader, rpc.Traits{
+		reader := newReader(network, client, meter, func(head uint64) { src.pool.Told(endpoint.Name, head) })
+		reader.stack, reader.charges = s, charges
+		src.readers = append(src.readers, reader)
+		src.pool.Add(reader, rpc.Traits{
 			Name: endpoint.Name, Lag: meter.Lag, Latency: client.Latency,
 			Saving: client.Saving,
 			State: func(up, active bool) {
@@ -57,8 +65,11 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 				}
 			},
 		})
+		src.beside.Add(newReader(network, client, meter, func(uint64) {}), rpc.Traits{
+			Name: endpoint.Name, Latency: client.Latency, Saving: client.Saving, State: func(bool, bool) {},
+		})
 	}
-	return s, nil
+	return src, nil
 }
 
 // clientConfig says how an endpoint is to be called.
@@ -80,8 +91,12 @@ func clientConfig(e chains.Endpoint, meter rpc.Meter, large chan []byte) rpc.Con
 // Try implements chains.Source.
 func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reader) error) error {
 	return s.pool.Try(ctx, func(ctx context.Context, r *Reader) error {
+		r.read, r.tags = nil, nil
 		err := use(ctx, r)
 		r.doubtful = err != nil && !errors.Is(err, chains.ErrBehind)
+		if err == nil {
+			s.tail.follow(r.read, r.tags)
+		}
 		if errors.Is(err, chains.ErrBehind) {
 			return fmt.Errorf("%w: %w", rpc.ErrPassOver, err)
 		}
@@ -92,6 +107,8 @@ func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reade
 // Check implements chains.Source.
 func (s *source) Check(ctx context.Context, settled func() chains.Settled) {
 	s.pool.Check(ctx, func(ctx context.Context, r *Reader) error { return r.check(ctx, settled) })
+	// Time alone gives those back their place that did not serve: there is nothing that all can be asked.
+	s.beside.Check(ctx, func(context.Context, *Reader) error { return nil })
 }
 
 // Announce implements chains.Announcer.

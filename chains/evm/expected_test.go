@@ -131,40 +131,9 @@ func TestExpectedEthereum(t *testing.T) {
 	}
 }
 
-func TestExpectedOPStack(t *testing.T) {
-	t.Parallel()
-	for name, b := range map[string]*block{
-		expectedOptimism: recordedBlock(t, "optimism-eth_getBlockByNumber-157796868-2026-10-05.json"),
-		expectedBase:     recordedBlock(t, "base-eth_getBlockByNumber-pending-48104372-flashblock-2026-07-02.json", identified),
-	} {
-		var want struct {
-			ExtraData struct {
-				Version                             byte
-				Denominator, Elasticity, MinBaseFee uint64
-			}
-			GasMetered     uint64
-			NextBaseFeeWei wei
-		}
-		expected(t, name, &want)
-		if next := nextBaseFee(chains.BaseFeeOPStack, b); !want.NextBaseFeeWei.equals(next) {
-			t.Errorf("%s: next base fee %s, want %s", name, next, want.NextBaseFeeWei)
-		}
-		// The parameters are read where they are used, so they are proven by the same fee from a block that states them,
-		// and the metered gas, in another way.
-		same := *b
-		same.ExtraData = jovianExtra(want.ExtraData.Denominator, want.ExtraData.Elasticity, want.ExtraData.MinBaseFee)
-		if same.ExtraData.String() != b.ExtraData.String() || b.ExtraData[0] != want.ExtraData.Version {
-			t.Errorf("%s: extraData is %s, want %s", name, b.ExtraData, same.ExtraData)
-		}
-		if used := max(*b.GasUsed, *b.BlobGasUsed); uint64(used) != want.GasMetered {
-			t.Errorf("%s: %d gas is metered, want %d", name, used, want.GasMetered)
-		}
-	}
-}
-
 func TestExpectedMilliseconds(t *testing.T) {
 	t.Parallel()
-	for name, b := range map[string]*block{
+	for name, b := range map[string]*Block{
 		expectedBSC:       recordedBlock(t, "bsc-eth_getBlockByNumber-75757661-excerpt.json"),
 		expectedAvalanche: recordedBlock(t, "avalanche-eth_getBlockByNumber-86192127-excerpt-2026-05-23.json", identified),
 	} {
@@ -204,7 +173,7 @@ func TestExpectedFeeHistory(t *testing.T) {
 func foretell(h *feeHistory, i int) *big.Int {
 	const limit = 30_000_000
 	used := uint64(h.GasUsedRatio[i]*limit + .5)
-	return eip1559(h.BaseFeePerGas[i].ToInt(), used, limit, 2, 8)
+	return NextBaseFee(h.BaseFeePerGas[i].ToInt(), used, limit, 2, 8)
 }
 
 // catalogued gives a network of the catalogue.

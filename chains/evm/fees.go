@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"encoding/binary"
 	"math/big"
 
 	"github.com/layerwatch/layerwatch/chains"
@@ -14,24 +13,9 @@ const (
 	blobBaseCost = 8192
 )
 
-// nextBaseFee gives the base fee of the block after b by the network's own rule, or nil where b does not determine it.
-func nextBaseFee(rule chains.BaseFeeRule, b *block) *big.Int {
-	if b.BaseFee == nil || b.GasLimit == nil || b.GasUsed == nil {
-		return nil
-	}
-	switch rule {
-	case chains.BaseFeeEIP1559:
-		return eip1559(b.baseFee(), uint64(*b.GasUsed), uint64(*b.GasLimit), 2, 8)
-	case chains.BaseFeeOPStack:
-		return opStackBaseFee(b)
-	case chains.BaseFeeForetold:
-	}
-	return nil
-}
-
-// eip1559 is the rule of EIP-1559 (CHAINS.md section 2.2): two floor divisions, first by the target, then by the
-// denominator; upwards at least 1 wei.
-func eip1559(base *big.Int, used, limit, elasticity, denominator uint64) *big.Int {
+// NextBaseFee is the rule of EIP-1559 (CHAINS.md section 2.2): two floor divisions, first by the target, then by the
+// denominator; upwards at least 1 wei. It is nil where the parameters can't be.
+func NextBaseFee(base *big.Int, used, limit, elasticity, denominator uint64) *big.Int {
 	if elasticity == 0 || denominator == 0 || limit/elasticity == 0 {
 		return nil
 	}
@@ -52,32 +36,6 @@ func eip1559(base *big.Int, used, limit, elasticity, denominator uint64) *big.In
 	return step.Sub(base, step)
 }
 
-// opStackBaseFee reads the parameters for the next block from the block's extraData (CHAINS.md section 7.2): since
-// Holocene 0 | denominator u32 | elasticity u32, since Jovian 1 | … | minimum base fee u64; since Jovian the gas that
-// counts is the larger one of gasUsed and blobGasUsed, which there is the data-availability footprint.
-func opStackBaseFee(b *block) *big.Int {
-	const holocene, jovian = 9, 17
-	extra := []byte(b.ExtraData)
-	used := uint64(*b.GasUsed)
-	var minimum uint64
-	switch {
-	case len(extra) == holocene && extra[0] == 0:
-	case len(extra) == jovian && extra[0] == 1:
-		minimum = binary.BigEndian.Uint64(extra[holocene:])
-		if b.BlobGasUsed != nil {
-			used = max(used, uint64(*b.BlobGasUsed))
-		}
-	default:
-		return nil
-	}
-	denominator, elasticity := binary.BigEndian.Uint32(extra[1:]), binary.BigEndian.Uint32(extra[5:])
-	next := eip1559(b.baseFee(), used, uint64(*b.GasLimit), uint64(elasticity), uint64(denominator))
-	if least := new(big.Int).SetUint64(minimum); next != nil && next.Cmp(least) < 0 {
-		return least
-	}
-	return next
-}
-
 // blobParametersAt gives the parameters in force at a unix time, and whether there are any.
 func blobParametersAt(schedule []chains.BlobParameters, unix uint64) (chains.BlobParameters, bool) {
 	for i := len(schedule) - 1; i >= 0; i-- {
@@ -95,7 +53,7 @@ func blobBaseFee(p chains.BlobParameters, excess uint64) *big.Int {
 
 // nextExcessBlobGas is the excess of the block after b (EIP-4844, EIP-7918; CHAINS.md section 2.3). p are the
 // parameters in force at that next block.
-func nextExcessBlobGas(p chains.BlobParameters, b *block) uint64 {
+func nextExcessBlobGas(p chains.BlobParameters, b *Block) uint64 {
 	excess, used := uint64(*b.ExcessBlobGas), uint64(*b.BlobGasUsed)
 	target := p.Target * gasPerBlob
 	if excess+used < target {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/layerwatch/layerwatch/chains"
@@ -40,7 +39,7 @@ func TestEIP1559(t *testing.T) {
 		{"no denominator", 1000, 1, limit, 2, 0, "<nil>"},
 	} {
 		base := big.NewInt(test.base)
-		if got := eip1559(base, test.used, test.limit, test.elasticity, test.denominator); got.String() != test.want {
+		if got := NextBaseFee(base, test.used, test.limit, test.elasticity, test.denominator); got.String() != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 		if base.Int64() != test.base {
@@ -51,7 +50,7 @@ func TestEIP1559(t *testing.T) {
 
 func TestNextBaseFeeIsNotKnown(t *testing.T) {
 	t.Parallel()
-	for _, rule := range []chains.BaseFeeRule{chains.BaseFeeEIP1559, chains.BaseFeeOPStack, chains.BaseFeeForetold, "other"} {
+	for _, rule := range []chains.BaseFeeRule{chains.BaseFeeEIP1559, chains.BaseFeeForetold, "other"} {
 		for _, missing := range []string{"baseFeePerGas", "gasLimit", "gasUsed"} {
 			if got := nextBaseFee(rule, decodeBlock(t, header(7).without(missing).String())); got != nil {
 				t.Errorf("by the rule %q without %s: %s", rule, missing, got)
@@ -59,50 +58,9 @@ func TestNextBaseFeeIsNotKnown(t *testing.T) {
 		}
 	}
 	b := decodeBlock(t, header(7).String())
-	for _, rule := range []chains.BaseFeeRule{chains.BaseFeeForetold, chains.BaseFeeOPStack, "other"} {
+	for _, rule := range []chains.BaseFeeRule{chains.BaseFeeForetold, "other"} {
 		if got := nextBaseFee(rule, b); got != nil {
 			t.Errorf("by the rule %q: %s", rule, got)
-		}
-	}
-}
-
-func TestOPStackBaseFee(t *testing.T) {
-	t.Parallel()
-	// Half of the limit is used, and with an elasticity of 2 it is the target.
-	const base = 1_000_000
-	b := header(7).with("gasLimit", hex(40_000_000)).with("gasUsed", hex(20_000_000)).with("baseFeePerGas", hex(base))
-	full := b.with("gasUsed", hex(40_000_000))
-	holocene := "0x00" + "000000fa" + "00000002"
-	jovian := func(minimum uint64) string { return hexutil.Encode(jovianExtra(250, 2, minimum)) }
-	for _, test := range []struct {
-		name  string
-		block members
-		extra string
-		want  string
-	}{
-		{"Holocene at the target", b, holocene, "1000000"},
-		{"Holocene, full", full, holocene, "1004000"},
-		{"before Jovian the footprint does not count", b.with("blobGasUsed", hex(40_000_000)), holocene, "1000000"},
-		{"Jovian at the target", b, jovian(0), "1000000"},
-		{"Jovian, the footprint counts", b.with("blobGasUsed", hex(40_000_000)), jovian(0), "1004000"},
-		{"Jovian, the gas counts", full.with("blobGasUsed", hex(1)), jovian(0), "1004000"},
-		{"Jovian without a footprint", full, jovian(0), "1004000"},
-		{"a minimum below", b, jovian(base - 1), "1000000"},
-		{"a minimum above", b, jovian(base + 1), "1000001"},
-		{"the greatest minimum", b, jovian(math.MaxUint64), "18446744073709551615"},
-		{"an elasticity of 0", b, "0x00" + "000000fa" + "00000000", "<nil>"},
-		{"a denominator of 0", b, "0x00" + "00000000" + "00000002", "<nil>"},
-		{"zeros with a minimum", b, hexutil.Encode(jovianExtra(0, 0, 5)), "<nil>"},
-		{"before Holocene", b, "0x", "<nil>"},
-		{"Ethereum's", b, "0x4275696c6465724e6574202842656176657229", "<nil>"},
-		{"a version that does not fit its length", b, "0x01" + "000000fa" + "00000002", "<nil>"},
-		{"a later version", b, "0x02" + holocene[4:] + "0000000000000000", "<nil>"},
-		{"too short", b, holocene[:18], "<nil>"},
-		{"too long", b, jovian(0) + "00", "<nil>"},
-	} {
-		got := nextBaseFee(chains.BaseFeeOPStack, decodeBlock(t, test.block.with("extraData", test.extra).String()))
-		if got.String() != test.want {
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func recording(t *testing.T, name string) json.RawMessage {
 }
 
 // recordedBlock decodes a recorded block, after changes to it.
-func recordedBlock(t *testing.T, name string, changes ...func(members)) *block {
+func recordedBlock(t *testing.T, name string, changes ...func(members)) *Block {
 	t.Helper()
 	text := recording(t, name)
 	if len(changes) > 0 {
@@ -251,7 +251,7 @@ func TestRecordedBlocks(t *testing.T) {
 }
 
 // checkRecordedBlock compares what the engine gets with the recorded text itself.
-func checkRecordedBlock(t *testing.T, name string, b *block) {
+func checkRecordedBlock(t *testing.T, name string, b *Block) {
 	t.Helper()
 	var text struct{ Hash, ParentHash string }
 	if err := json.Unmarshal(recording(t, name), &text); err != nil {
@@ -274,7 +274,7 @@ func TestRefusedRecordings(t *testing.T) {
 	for name, why := range refusedBlocks() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var b *block
+			var b *Block
 			if err := json.Unmarshal(recording(t, name), &b); err != nil {
 				t.Fatal(err)
 			}
@@ -300,7 +300,7 @@ func TestRecordedBlocksFollowEachOther(t *testing.T) {
 
 func TestRecordedBlockNotFound(t *testing.T) {
 	t.Parallel()
-	b := &block{Number: new(hexutil.Uint64)}
+	b := &Block{Number: new(hexutil.Uint64)}
 	if err := json.Unmarshal(recording(t, "ethspec-eth_getBlockByNumber-notfound-hive-chain.json"), &b); err != nil || b != nil {
 		t.Errorf("decoded as %v, %v", b, err)
 	}

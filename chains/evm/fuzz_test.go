@@ -75,7 +75,7 @@ func FuzzBlock(f *testing.F) {
 			return // Package rpc lets nothing through that is nested too deep.
 		}
 		quickly(t, func() {
-			var b *block
+			var b *Block
 			if json.Unmarshal(data, &b) != nil || b.validate() != nil || b == nil {
 				return // As a call does, and its check.
 			}
@@ -86,9 +86,9 @@ func FuzzBlock(f *testing.F) {
 }
 
 // compareDecoders makes sure that a block is what the standard library reads in the same text, if it can read it.
-func compareDecoders(t *testing.T, data []byte, b *block) {
+func compareDecoders(t *testing.T, data []byte, b *Block) {
 	t.Helper()
-	var other *block
+	var other *Block
 	if !stdjson.Valid(data) {
 		t.Errorf("what is no JSON is a block: %q", data)
 	}
@@ -110,7 +110,7 @@ func stdText(t *testing.T, value any) string {
 	return string(text)
 }
 
-func checkFuzzedBlock(t *testing.T, b *block, all []*Reader) {
+func checkFuzzedBlock(t *testing.T, b *Block, all []*Reader) {
 	t.Helper()
 	out := b.toBlock()
 	if out.Hash.IsZero() || out.Number != b.number() {
@@ -120,7 +120,7 @@ func checkFuzzedBlock(t *testing.T, b *block, all []*Reader) {
 		t.Errorf("the time is %s in steps of %s", out.Time, out.Precision)
 	}
 	mustBeSane(t, out.Samples)
-	for _, rule := range []chains.BaseFeeRule{chains.BaseFeeForetold, chains.BaseFeeEIP1559, chains.BaseFeeOPStack} {
+	for _, rule := range []chains.BaseFeeRule{chains.BaseFeeForetold, chains.BaseFeeEIP1559} {
 		mustNotBeNegative(t, "next base fee", nextBaseFee(rule, b))
 	}
 	for _, r := range all {
@@ -147,7 +147,7 @@ func FuzzAnswers(f *testing.F) {
 		f.Add([]byte(recentHistory().String()), []byte(config))
 		f.Add([]byte(`{"oldestBlock":"0xffffffffffffffff","baseFeePerGas":[null],"gasUsedRatio":[1,-1],"reward":[null,["0x1",null,"0x3"]]}`), []byte(config))
 	}
-	blocks := []*block{
+	blocks := []*Block{
 		decodeBlock(f, recent().String()), decodeBlock(f, recent().with("blobGasUsed", hex(maxGas)).String()),
 		decodeBlock(f, header(0).String()), decodeBlock(f, header(math.MaxUint64-1).String()),
 	}

@@ -3,6 +3,7 @@ package evm
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,9 +84,9 @@ func hex(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
 // hashOf gives a hash that tells its number.
 func hashOf(n uint64) string { return fmt.Sprintf("0x%064x", n) }
 
-func decodeBlock(t testing.TB, text string) *block {
+func decodeBlock(t testing.TB, text string) *Block {
 	t.Helper()
-	var b *block
+	var b *Block
 	if err := json.Unmarshal([]byte(text), &b); err != nil {
 		t.Fatalf("decode the block: %v", err)
 	}
@@ -219,3 +220,8 @@ func mustFail(t *testing.T, err error, reason string) {
 
 // unsettled is what a watcher says that has not followed far enough to know a settled block.
 func unsettled() chains.Settled { return chains.Settled{} }
+
+// nextBaseFee gives the next base fee by a rule.
+func nextBaseFee(rule chains.BaseFeeRule, b *Block) *big.Int {
+	return (&Reader{network: chains.Network{EVM: chains.EVM{BaseFee: rule}}}).nextBaseFee(b)
+}

@@ -43,7 +43,7 @@ func (r *Reader) identify(ctx context.Context) error {
 		id      hexutil.Big
 		version string
 		config  *chainConfig
-		genesis *block
+		genesis *Block
 	)
 	askID := &rpc.Call{Method: "eth_chainId", Result: &id}
 	askVersion := &rpc.Call{Method: "web3_clientVersion", Result: &version, Optional: true}

@@ -29,7 +29,7 @@ func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error)
 	var (
 		id      hexutil.Big
 		version string
-		latest  *block
+		latest  *Block
 	)
 	for _, call := range []*rpc.Call{
 		{Method: "eth_chainId", Result: &id},
@@ -73,11 +73,11 @@ func probeClient(endpoint chains.Endpoint, batch int) (*rpc.Client, error) {
 
 type adder func(name, format string, args ...any)
 
-func addInterval(ctx context.Context, client *rpc.Client, add adder, latest *block, when time.Time) {
+func addInterval(ctx context.Context, client *rpc.Client, add adder, latest *Block, when time.Time) {
 	if latest.number() <= probeBlocks {
 		return
 	}
-	var earlier *block
+	var earlier *Block
 	call := blockCall(hexutil.EncodeUint64(latest.number()-probeBlocks), &earlier)
 	if client.Do(ctx, call) != nil || call.Err != nil || earlier == nil {
 		return
@@ -86,8 +86,8 @@ func addInterval(ctx context.Context, client *rpc.Client, add adder, latest *blo
 	add("block interval", "%s, mean of %d blocks", (when.Sub(since) / probeBlocks).Round(time.Millisecond), probeBlocks)
 }
 
-func addTag(ctx context.Context, client *rpc.Client, add adder, tag chains.Tag, latest *block) {
-	var b *block
+func addTag(ctx context.Context, client *rpc.Client, add adder, tag chains.Tag, latest *Block) {
+	var b *Block
 	call := blockCall(string(tag), &b)
 	err := client.Do(ctx, call)
 	switch {
@@ -100,7 +100,7 @@ func addTag(ctx context.Context, client *rpc.Client, add adder, tag chains.Tag, 
 	}
 }
 
-func addFees(ctx context.Context, client *rpc.Client, add adder, latest *block) {
+func addFees(ctx context.Context, client *rpc.Client, add adder, latest *Block) {
 	if fee := latest.baseFee(); fee != nil {
 		add("base fee", "%s gwei", gwei(fee))
 	}

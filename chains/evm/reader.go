@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -28,8 +28,14 @@ type Reader struct {
 	// told is told the newest block, whenever the endpoint told of it.
 	told func(head uint64)
 
+	stack   Stack
+	charges *charges
+
 	announcements announcements
 	identity      identity
+	// read are the blocks read in this use, tags those of the tags.
+	read []chains.Block
+	tags map[chains.Tag]chains.Block
 	// doubtful tells that the last use failed: only a read of the heads can show that the next one would not.
 	doubtful bool
 	// turn is the tag to ask for next, tagged when the last one was told.
@@ -39,6 +45,8 @@ type Reader struct {
 	stoodBack bool
 	// history is what was asked for last, for Sample.
 	history *feeHistory
+	// logRange is for how many blocks it is asked for logs at once.
+	logRange logRange
 }
 
 func newReader(network chains.Network, client *rpc.Client, meter chains.EndpointMeter, told func(uint64)) *Reader {
@@ -55,6 +63,7 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	if announced != nil {
 		latest = announced.Number.String()
 	}
+	r.charges.refresh(ctx, r)
 	heads, err := r.readHeads(ctx, latest)
 	if announced != nil && (errors.Is(err, chains.ErrNotYet) || rpc.IsAnswer(err)) {
 		// Behind the URL stand several servers, and not all have it yet; some say so by an error.
@@ -74,7 +83,7 @@ func (r *Reader) readHeads(ctx context.Context, latest string) (chains.Heads, er
 	for _, tag := range tags {
 		names = append(names, string(tag))
 	}
-	blocks := make([]*block, len(names))
+	blocks := make([]*Block, len(names))
 	calls := make([]*rpc.Call, len(names), len(names)+1)
 	for i, name := range names {
 		calls[i] = blockCall(name, &blocks[i])
@@ -102,9 +111,9 @@ func (r *Reader) readHeads(ctx context.Context, latest string) (chains.Heads, er
 	if r.network.Sampled && history != nil {
 		r.history = history
 	}
+	newest := head.toBlock()
 	heads := chains.Heads{
-		Latest: head.toBlock(), Samples: r.measure(head, history),
-		Tagged: map[chains.Tag]chains.Block{chains.Latest: head.toBlock()},
+		Latest: newest, Samples: r.measure(head, history), Tagged: map[chains.Tag]chains.Block{chains.Latest: newest},
 	}
 	for i, tag := range tags {
 		// A tag that the endpoint does not know, or not yet, is an answer: CHAINS.md section 0, fact 25.
@@ -112,13 +121,14 @@ func (r *Reader) readHeads(ctx context.Context, latest string) (chains.Heads, er
 			heads.Tagged[tag] = b.toBlock()
 		}
 	}
+	r.read, r.tags = append(r.read, newest), heads.Tagged
 	return heads, nil
 }
 
 // tagsDue gives the tags besides latest that should be asked for now: all at first and where polls are rare, else one now
 // and then. They change rarely, and cost as much as a block.
 func (r *Reader) tagsDue() []chains.Tag {
-	tags := []chains.Tag{chains.Safe, chains.Finalized}
+	tags := chains.Tags()[1:]
 	turn := r.network.StaleAfter / tagTurns
 	switch since := time.Since(r.tagged); {
 	case since < turn:
@@ -137,7 +147,7 @@ func (r *Reader) tookTurn(tags []chains.Tag) {
 }
 
 // blockCall asks for the block of a tag or a number. There is always a latest block.
-func blockCall(name string, result **block) *rpc.Call {
+func blockCall(name string, result **Block) *rpc.Call {
 	check := func() error {
 		b := *result
 		if b == nil && name == string(chains.Latest) {
@@ -194,7 +204,7 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 	if err := r.identify(ctx); err != nil {
 		return nil, err
 	}
-	answers := make([]*block, to-from+1)
+	answers := make([]*Block, to-from+1)
 	calls := make([]*rpc.Call, len(answers))
 	for i := range answers {
 		calls[i] = blockCall(hexutil.EncodeUint64(from+uint64(i)), &answers[i])
@@ -223,6 +233,7 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 		}
 		blocks = append(blocks, answer.toBlock())
 	}
+	r.read = append(r.read, blocks...)
 	return blocks, nil
 }
 
@@ -253,7 +264,7 @@ func (r *Reader) check(ctx context.Context, settled func() chains.Settled) error
 	}
 	var (
 		number hexutil.Uint64
-		ours   *block
+		ours   *Block
 		known  = settled()
 	)
 	calls := []*rpc.Call{{Method: "eth_blockNumber", Result: &number}}
@@ -295,9 +306,9 @@ func (r *Reader) tell(head uint64) {
 }
 
 // measure gives what the network charges now, at a block.
-func (r *Reader) measure(b *block, history *feeHistory) []chains.Sample {
+func (r *Reader) measure(b *Block, history *feeHistory) []chains.Sample {
 	var samples []chains.Sample
-	if b.GasLimit != nil && !r.network.EVM.NoGasLimit {
+	if b.GasLimit != nil && !r.stack.NoGasLimit {
 		samples = append(samples, gasLimit.Sample(float64(*b.GasLimit)))
 		if b.GasUsed != nil && *b.GasLimit > 0 {
 			samples = append(samples, gasUsedRatio.Sample(float64(*b.GasUsed)/float64(*b.GasLimit)))
@@ -306,7 +317,7 @@ func (r *Reader) measure(b *block, history *feeHistory) []chains.Sample {
 	if fee := b.baseFee(); fee != nil {
 		samples = append(samples, baseFee.Sample(toFloat(fee)))
 	}
-	next := nextBaseFee(r.network.EVM.BaseFee, b)
+	next := r.nextBaseFee(b)
 	if next == nil && history != nil {
 		next = history.at(history.BaseFeePerGas, b.number()+1)
 	}
@@ -319,6 +330,10 @@ func (r *Reader) measure(b *block, history *feeHistory) []chains.Sample {
 		}
 	}
 	samples = append(samples, r.measureBlobs(b, history)...)
+	if r.stack.Measure != nil {
+		samples = append(samples, r.stack.Measure(r.network, b)...)
+	}
+	samples = append(samples, r.charges.measure(b, history)...)
 	if c := r.identity.config; c != nil && c.Next != nil && c.Next.ActivationTime > uint64(*b.Timestamp) {
 		samples = append(samples, nextFork.Sample(float64(c.Next.ActivationTime)))
 	}
@@ -327,7 +342,7 @@ func (r *Reader) measure(b *block, history *feeHistory) []chains.Sample {
 
 // measureBlobs gives the blob base fee: by the formula where the network's parameters are known, else as the node's
 // fee history has it. On networks of layer 2 the members of that name mean other things (CHAINS.md section 0, fact 4).
-func (r *Reader) measureBlobs(b *block, history *feeHistory) []chains.Sample {
+func (r *Reader) measureBlobs(b *Block, history *feeHistory) []chains.Sample {
 	if r.network.Layer != 1 || b.ExcessBlobGas == nil || b.BlobGasUsed == nil {
 		return nil
 	}
@@ -351,17 +366,15 @@ func (r *Reader) measureBlobs(b *block, history *feeHistory) []chains.Sample {
 	return samples
 }
 
-// validate reports what can't be an EVM network.
-func validate(n chains.Network) error {
-	if n.ChainID == "" {
-		return nil // Reported already.
-	}
-	if id, err := strconv.ParseUint(n.ChainID, 10, 64); err != nil || strconv.FormatUint(id, 10) != n.ChainID {
-		shown := "…"
-		if len(n.ChainID) <= 24 && !strings.Contains(n.ChainID, "/") {
-			shown = strconv.Quote(n.ChainID)
-		}
-		return &chains.FieldError{Field: "chain_id", Problem: "must be a whole number such as 1337, not " + shown}
+// nextBaseFee gives the base fee of the block after b by the network's own rule, or nil where b does not determine it.
+func (r *Reader) nextBaseFee(b *Block) *big.Int {
+	switch {
+	case b.BaseFee == nil || b.GasLimit == nil || b.GasUsed == nil:
+		return nil
+	case r.stack.NextBaseFee != nil:
+		return r.stack.NextBaseFee(b)
+	case r.network.EVM.BaseFee == chains.BaseFeeEIP1559:
+		return NextBaseFee(b.baseFee(), uint64(*b.GasUsed), uint64(*b.GasLimit), 2, 8)
 	}
 	return nil
 }

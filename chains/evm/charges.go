@@ -1,0 +1,135 @@
+package evm
+
+import (
+	"context"
+	"math"
+	"math/big"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+const (
+	// chargesEvery is how often is read what the blocks do not tell of the fees: that is two calls a minute.
+	chargesEvery = time.Minute
+	// chargesLast is how long what was read is taken for true: two reads may fail.
+	chargesLast = 3 * chargesEvery
+	// weiPerCoin is how many of the smallest units a whole coin has on every network of this kind (CHAINS.md section 1.1).
+	weiPerCoin = 1e18
+)
+
+// charges knows what operations cost on a network, whichever endpoint told it. It is used by the network's watcher alone.
+type charges struct {
+	network chains.Network
+	stack   Stack
+	env     chains.Environment
+	fees    *Fees
+	views   *views
+	// asked is when the rest was last asked for, fresh when it was last told.
+	asked, fresh time.Time
+	failing      bool
+	// tip is the median priority fee when it was told last, nil where nobody paid one.
+	tip   *big.Int
+	tipAt time.Time
+}
+
+func newCharges(n chains.Network, s Stack, env chains.Environment) *charges {
+	c := &charges{network: n, stack: s, env: env, fees: &Fees{}}
+	if s.Fees != nil {
+		c.fees = s.Fees(n)
+	}
+	c.views = newViews(n, env, c.fees.Views)
+	return c
+}
+
+// refresh reads what the blocks do not tell, where that is due. That it fails harms nobody.
+func (c *charges) refresh(ctx context.Context, r *Reader) {
+	if c == nil || time.Since(c.asked) < max(chargesEvery, c.views.apart()) {
+		return
+	}
+	c.asked = time.Now()
+	err := c.views.read(ctx, r)
+	if err == nil && c.fees.More != nil {
+		err = c.fees.More(ctx, r.node())
+	}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err == nil:
+		c.fresh = time.Now()
+	case !c.failing:
+		c.env.Log.Warn("fees can't be read: costs are not told", zap.Error(err))
+	}
+	c.failing = err != nil
+}
+
+// measure gives what operations cost at a block.
+func (c *charges) measure(b *Block, history *feeHistory) []chains.Sample {
+	if c == nil {
+		return nil
+	}
+	if history != nil {
+		c.tip, c.tipAt = history.medianReward(), time.Now()
+	}
+	stale := (len(c.fees.Views) > 0 || c.fees.More != nil) && time.Since(c.fresh) > chargesLast
+	if stale || b.BaseFee == nil || time.Since(c.tipAt) > c.network.StaleAfter {
+		return nil
+	}
+	costs := make(chains.Costs)
+	for operation, gas := range c.network.Gas {
+		if charge := c.charge(operation, gas, b); charge != nil {
+			costs[operation] = make(map[chains.Component]float64)
+			for component, wei := range charge {
+				costs[operation][component] = toFloat(wei) / weiPerCoin
+			}
+		}
+	}
+	return costs.Samples(c.env.Prices.Of(c.network.Currency))
+}
+
+// charge gives what an operation costs, in wei.
+func (c *charges) charge(o chains.Operation, gas uint64, b *Block) map[chains.Component]*big.Int {
+	tip := new(big.Int).SetUint64(c.network.EVM.LeastTip)
+	if c.tip != nil && c.tip.Cmp(tip) > 0 {
+		tip = c.tip
+	}
+	if c.fees.Charge != nil {
+		return c.fees.Charge(o, gas, b, tip)
+	}
+	charge := GasCharge(gas, b.baseFee(), tip)
+	if c.stack.NoTips {
+		delete(charge, chains.Priority)
+	}
+	return charge
+}
+
+// GasCharge gives what so much gas costs, in wei: the base fee and what is paid beside it.
+func GasCharge(gas uint64, baseFee, tip *big.Int) map[chains.Component]*big.Int {
+	amount := new(big.Int).SetUint64(gas)
+	return map[chains.Component]*big.Int{
+		chains.Execution: new(big.Int).Mul(amount, baseFee),
+		chains.Priority:  new(big.Int).Mul(amount, tip),
+	}
+}
+
+// medianReward is the median of the priority fees in the newest block that had transactions, or nil.
+func (h *feeHistory) medianReward() *big.Int {
+	for i, reward := range h.rewards() {
+		if percentiles()[i] == median && reward != nil && reward.ToInt().Sign() >= 0 {
+			return reward.ToInt()
+		}
+	}
+	return nil
+}
+
+const median = 50
+
+// seconds gives a number of seconds as a time, if it can be one.
+func seconds(n *big.Int) (time.Time, bool) {
+	if !n.IsUint64() || n.Uint64() == 0 || n.Uint64() > math.MaxInt32*2 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(n.Uint64()), 0), true
+}

@@ -1,0 +1,240 @@
+package evm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+const (
+	// callsEvery is how often a call may be made for one child beyond the logs, callsAtOnce how many at the beginning: two a
+	// minute are allowed.
+	callsEvery  = 30 * time.Second
+	callsAtOnce = 12
+	// unresolvedFor is how long the newest event may be unresolved before what an older one told is no longer true enough.
+	unresolvedFor = 5 * time.Minute
+)
+
+// child is a network that settles on the parent.
+type child struct {
+	network chains.Network
+	own     *source
+	parent  *source
+	rules   *Settlement
+	// problem is what was wrong with its contracts when they were looked up.
+	problem string
+	// budget bounds the calls beyond the logs.
+	budget *rate.Limiter
+	stands map[chains.Stage]*stand
+	// sampled is when a receipt was last asked for, last the transaction.
+	sampled time.Time
+	last    chains.Hash
+}
+
+// stand is what is known of a stage.
+type stand struct {
+	// event is the one that told, newest the newest one, since when that is not the same.
+	event, newest chains.Event
+	since         time.Time
+	chains.Standing
+}
+
+func newChild(n chains.Network, own, parent *source) *child {
+	return &child{
+		network: n, own: own, parent: parent, stands: make(map[chains.Stage]*stand),
+		budget: rate.NewLimiter(rate.Every(callsEvery), callsAtOnce),
+	}
+}
+
+// prepare looks up what tells of the settlement. The error is that of a parent that does not answer.
+func (c *child) prepare(ctx context.Context, parent Node) error {
+	rules, err := c.own.stack.Settlement(ctx, c.network, parent)
+	switch {
+	case err != nil && !IsAnswer(err):
+		return err
+	case err != nil:
+		if c.problem != err.Error() {
+			c.parent.env.Log.Error("settlement can't be read: its contracts on the parent do not answer as they should",
+				zap.String("of", c.network.Name), zap.Error(err))
+		}
+		c.problem, rules = err.Error(), c.rules // What was known before is better than nothing.
+	default:
+		c.problem = ""
+	}
+	c.rules = rules
+	return nil
+}
+
+// addresses and topics are those of the logs that tell of it.
+func (c *child) addresses() []common.Address {
+	if c.rules == nil {
+		return nil
+	}
+	all := slices.Clone(c.rules.Proxies)
+	for _, event := range c.rules.Logs {
+		all = append(all, event.Address)
+	}
+	return all
+}
+
+func (c *child) topics() []common.Hash {
+	if c.rules == nil {
+		return nil
+	}
+	var all []common.Hash
+	if len(c.rules.Proxies) > 0 {
+		all = append(all, upgraded)
+	}
+	for _, event := range c.rules.Logs {
+		all = append(all, event.Topic)
+	}
+	return all
+}
+
+// kinds lists what is counted.
+func (c *child) kinds() []chains.Event {
+	if c.rules == nil {
+		return nil
+	}
+	var kinds []chains.Event
+	if len(c.rules.Proxies) > 0 {
+		kinds = append(kinds, chains.Event{Network: c.network.Name})
+	}
+	for _, event := range c.rules.Logs {
+		kind := chains.Event{Network: c.network.Name, Stage: event.Stage}
+		if !event.Back && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// read gives what a log tells of the child.
+func (c *child) read(l Log) []chains.Event {
+	if c.rules == nil {
+		return nil
+	}
+	var events []chains.Event
+	if l.Topics[0] == upgraded && slices.Contains(c.rules.Proxies, l.Address) {
+		events = append(events, chains.Event{Network: c.network.Name, Transaction: chains.Hash(l.Transaction)})
+	}
+	for _, event := range c.rules.Logs {
+		if event.Address != l.Address || event.Topic != l.Topics[0] {
+			continue
+		}
+		subject, ok := event.subject(l)
+		if ok {
+			events = append(events, chains.Event{
+				Network: c.network.Name, Stage: event.Stage, Subject: subject, Transaction: chains.Hash(l.Transaction), Back: event.Back,
+			})
+		}
+	}
+	return events
+}
+
+func (e LogEvent) subject(l Log) (chains.Hash, bool) {
+	if e.Subject != nil {
+		return e.Subject(l)
+	}
+	if len(l.Topics) < 2 {
+		return chains.Hash{}, false
+	}
+	return chains.Hash(l.Topics[1]), true
+}
+
+// stand gives how far the child is settled, given the newest events of the parent's chain.
+func (c *child) stand(ctx context.Context, newest []chains.Event) ([]chains.Standing, error) {
+	if c.rules == nil {
+		return nil, nil
+	}
+	c.note(newest)
+	failure := c.resolve(ctx)
+	var all []chains.Standing
+	for _, stage := range chains.Stages() {
+		if tag, ok := c.rules.Tags[stage]; ok {
+			if b, fresh := c.own.tail.tag(tag, c.network.StaleAfter); fresh {
+				all = append(all, chains.Standing{Network: c.network.Name, Stage: stage, Number: b.Number, Time: b.Time})
+			}
+			continue
+		}
+		s, ok := c.stands[stage]
+		if ok && s.Stage == stage && (s.event == s.newest || time.Since(s.since) < unresolvedFor) {
+			all = append(all, s.Standing)
+		}
+	}
+	return all, failure
+}
+
+// note takes the newest events for what is to be resolved.
+func (c *child) note(newest []chains.Event) {
+	for _, e := range newest {
+		if e.Network != c.network.Name || e.Stage == "" {
+			continue
+		}
+		s, ok := c.stands[e.Stage]
+		if !ok {
+			s = &stand{}
+			c.stands[e.Stage] = s
+		}
+		if s.newest != e {
+			if s.newest == s.event {
+				s.since = time.Now()
+			}
+			s.newest = e
+		}
+	}
+}
+
+// resolve finds out which blocks the newest events are about, the one that waits for longest first, as far as it may ask.
+func (c *child) resolve(ctx context.Context) error {
+	var due []*stand
+	for _, s := range c.stands {
+		if _, byTag := c.rules.Tags[s.newest.Stage]; !byTag && (s.event != s.newest || s.Time.IsZero()) {
+			due = append(due, s)
+		}
+	}
+	slices.SortFunc(due, func(a, b *stand) int { return a.since.Compare(b.since) })
+	for _, s := range due {
+		if err := c.resolveOne(ctx, s); err != nil {
+			return fmt.Errorf("find out which block of %s is %s: %w", c.network.Name, s.newest.Stage, err)
+		}
+	}
+	return nil
+}
+
+func (c *child) resolveOne(ctx context.Context, s *stand) error {
+	var calls int
+	own, parent := c.own.besideNode(&calls), c.parent.besideNode(&calls)
+	defer func() { c.budget.AllowN(time.Now(), min(calls, callsAtOnce)) }()
+	if s.event != s.newest {
+		if c.budget.Tokens() < 1 {
+			return nil
+		}
+		standing, err := c.rules.Resolve(ctx, s.newest, own, parent)
+		if err != nil {
+			return err
+		}
+		standing.Network, standing.Stage = c.network.Name, s.newest.Stage
+		s.event, s.Standing = s.newest, standing
+	}
+	if s.Time.IsZero() && c.budget.Tokens() >= float64(calls+1) {
+		b, err := own.Block(ctx, s.Number)
+		if err != nil {
+			return err
+		}
+		s.Time = b.Time
+	}
+	return nil
+}
+
+// besideNode is the network as it is asked beside its blocks.
+func (s *source) besideNode(calls *int) Node {
+	return Node{try: s.beside.Try, calls: calls}
+}

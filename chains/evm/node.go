@@ -1,0 +1,86 @@
+package evm
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
+)
+
+// Node is a network as a stack asks it, beside its blocks.
+type Node struct {
+	// try has one endpoint after the other used until the function returns nil.
+	try func(context.Context, func(context.Context, *Reader) error) error
+	// calls counts those made; it may be nil.
+	calls *int
+}
+
+// node is one endpoint alone.
+func (r *Reader) node() Node {
+	return Node{try: func(ctx context.Context, use func(context.Context, *Reader) error) error { return use(ctx, r) }}
+}
+
+// Ask calls a method. An endpoint's word that it can't be answered is the answer: see IsAnswer.
+func (n Node) Ask(ctx context.Context, result any, method string, args ...any) error {
+	var answer error
+	err := n.try(ctx, func(ctx context.Context, r *Reader) error {
+		if n.calls != nil {
+			*n.calls++
+		}
+		call := &rpc.Call{Method: method, Args: args, Result: result}
+		if err := r.do(ctx, call); err != nil {
+			return err
+		}
+		answer = call.Err
+		return nil
+	})
+	if err == nil {
+		err = answer
+	}
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", method, err)
+	}
+	return nil
+}
+
+// IsAnswer tells whether an error is an endpoint's answer, such as that a call reverted, and no failure to answer.
+func IsAnswer(err error) bool { return rpc.IsAnswer(err) }
+
+// Call calls a contract's function at the newest block.
+func (n Node) Call(ctx context.Context, to common.Address, data []byte) ([]byte, error) {
+	var answer hexutil.Bytes
+	err := n.Ask(ctx, &answer, "eth_call", callArguments(to, data), string(chains.Latest))
+	return answer, err
+}
+
+func callArguments(to common.Address, data []byte) map[string]any {
+	return map[string]any{"to": to, "data": hexutil.Bytes(data)}
+}
+
+// Block reads the block of a number.
+func (n Node) Block(ctx context.Context, number uint64) (chains.Block, error) {
+	return n.block(ctx, "eth_getBlockByNumber", hexutil.EncodeUint64(number))
+}
+
+// BlockOf reads the block of a hash.
+func (n Node) BlockOf(ctx context.Context, hash common.Hash) (chains.Block, error) {
+	return n.block(ctx, "eth_getBlockByHash", hash.Hex())
+}
+
+func (n Node) block(ctx context.Context, method, which string) (chains.Block, error) {
+	var b *Block
+	if err := n.Ask(ctx, &b, method, which, false); err != nil {
+		return chains.Block{}, err
+	}
+	if b == nil {
+		return chains.Block{}, fmt.Errorf("ask %s: %w", method, chains.ErrNotYet)
+	}
+	if err := b.validate(); err != nil {
+		return chains.Block{}, fmt.Errorf("ask %s: %w", method, err)
+	}
+	return b.toBlock(), nil
+}

@@ -1,0 +1,96 @@
+package evm
+
+import (
+	"context"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// Stack is what a family adds to Ethereum's JSON-RPC. What it leaves out is as on Ethereum.
+type Stack struct {
+	// Name is the family's.
+	Name string
+	// Metrics are those that it alone measures.
+	Metrics []*chains.Metric
+	// Contracts are those on the parent that it can do something with, Options what else it takes.
+	Contracts, Options []chains.Setting
+	// Validate reports what it can't work with in a network's configuration, as FieldErrors.
+	Validate func(chains.Network) error
+	// NoGasLimit tells that a block's gas limit is a formality, so that its share means nothing.
+	NoGasLimit bool
+	// NoTips tells that priority fees are not paid.
+	NoTips bool
+	// NextBaseFee gives the base fee of the block after one, where that block determines it, else nil.
+	NextBaseFee func(*Block) *big.Int
+	// Measure gives what it alone measures at the newest block.
+	Measure func(chains.Network, *Block) []chains.Sample
+	// Fees gives the way to read what operations cost beside the gas.
+	Fees func(chains.Network) *Fees
+	// Settlement gives the way to read a network's settlement on its parent, which it may ask for addresses; nil where there is
+	// none. It is called when the settlement begins to be read, and now and then after.
+	Settlement func(ctx context.Context, n chains.Network, parent Node) (*Settlement, error)
+}
+
+// Fees is how a stack charges. It is used by one goroutine at a time.
+type Fees struct {
+	// Views are read once a minute, in one call where the network has a Multicall3.
+	Views []View
+	// More reads what no view tells, by one call more at most; it may be nil. It is called once a minute.
+	More func(context.Context, Node) error
+	// Charge gives what an operation that takes so much gas costs at a block, in wei by component, given what is paid beside
+	// the base fee per gas; nil where that is not known. If it is nil, it is as on Ethereum.
+	Charge func(o chains.Operation, gas uint64, b *Block, tip *big.Int) map[chains.Component]*big.Int
+}
+
+// View is a contract's function that tells something and changes nothing.
+type View struct {
+	To   common.Address
+	Data []byte
+	// Take is given the answer. It returns an error if that can't be true.
+	Take func(answer []byte) error
+}
+
+// Settlement is how the settlement of a network is read on its parent.
+type Settlement struct {
+	// Logs are those that tell of it.
+	Logs []LogEvent
+	// Proxies are the contracts whose upgrades are counted.
+	Proxies []common.Address
+	// Tags are those of the network's own nodes that tell a stage.
+	Tags map[chains.Stage]chains.Tag
+	// Resolve gives the network's block that an event is about, by the network's own node and the parent's: its number, and
+	// its time if that comes with it.
+	Resolve func(ctx context.Context, e chains.Event, own, parent Node) (chains.Standing, error)
+	// Batches, where it is given, finds the transactions that post batches and leave no log.
+	Batches *Batches
+}
+
+// LogEvent is a log that tells of a settlement. One log may tell of several stages.
+type LogEvent struct {
+	Address common.Address
+	// Topic is the hash of the event's signature.
+	Topic common.Hash
+	// Stage is what the block in question has reached.
+	Stage chains.Stage
+	// Subject gives the subject of the event, false where it is to be ignored; nil takes the first topic after the event's.
+	Subject func(Log) (chains.Hash, bool)
+	// Back tells that what had reached the stage is taken back as far as the subject.
+	Back bool
+}
+
+// Batches are the transactions from an address to another one that has no code.
+type Batches struct{ From, To common.Address }
+
+// Family makes a family of the stack.
+func (s Stack) Family() chains.Family {
+	return chains.Family{
+		Name: s.Name, Metrics: append(Metrics(), s.Metrics...), Contracts: s.Contracts, Options: s.Options,
+		Validate: s.validate, Open: s.open, Probe: probe,
+	}
+}
+
+// Family is the family of networks that need no more than Ethereum's JSON-RPC.
+func Family() chains.Family { return Stack{Name: "evm"}.Family() }

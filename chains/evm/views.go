@@ -1,0 +1,172 @@
+package evm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// aggregate3 is the function of Multicall3 that calls many functions (CHAINS.md section 1.3).
+const aggregate3 = `[{"type":"function","name":"aggregate3","inputs":[{"name":"calls","type":"tuple[]","components":[
+{"name":"target","type":"address"},{"name":"allowFailure","type":"bool"},{"name":"callData","type":"bytes"}]}],
+"outputs":[{"name":"returnData","type":"tuple[]","components":[{"name":"success","type":"bool"},{"name":"returnData","type":"bytes"}]}]}]`
+
+// multicallRetry is after how long a network that had no Multicall3 is asked for it again.
+const multicallRetry = time.Hour
+
+// views are the contracts' functions of a network that are read now and then, all in one call where that can be.
+type views struct {
+	abi       abi.ABI
+	multicall common.Address
+	stack     []View
+	feeds     []*feed
+	uptime    *uptime
+	// alone is when it turned out that they must be called one by one; zero if that is not so.
+	alone time.Time
+}
+
+func newViews(n chains.Network, env chains.Environment, stack []View) *views {
+	v := &views{multicall: common.HexToAddress(n.EVM.Multicall), stack: stack}
+	var err error
+	if v.abi, err = abi.JSON(strings.NewReader(aggregate3)); err != nil {
+		panic("evm: " + err.Error()) // It is a constant.
+	}
+	for _, f := range n.PriceFeeds {
+		v.feeds = append(v.feeds, newFeed(f, env))
+	}
+	if n.UptimeFeed != "" {
+		v.uptime = &uptime{network: n, address: common.HexToAddress(n.UptimeFeed), observe: env.Observe}
+	}
+	return v
+}
+
+// all lists what is to be read now. What fails in a feed fails nothing else.
+func (v *views) all() (needed, others []View) {
+	for _, f := range v.feeds {
+		others = append(others, f.views()...)
+	}
+	if v.uptime != nil {
+		others = append(others, v.uptime.view())
+	}
+	return v.stack, others
+}
+
+// apart is how far apart reads must be, so that they make no more than two calls a minute.
+func (v *views) apart() time.Duration {
+	if v.alone.IsZero() {
+		return chargesEvery
+	}
+	needed, others := v.all()
+	return time.Duration(len(needed)+len(others)) * chargesEvery / 2
+}
+
+// read reads all. The error is that of the stack's own: the others say themselves what is wrong.
+func (v *views) read(ctx context.Context, r *Reader) error {
+	needed, others := v.all()
+	list := append(append([]View(nil), needed...), others...)
+	if len(list) == 0 {
+		return nil
+	}
+	if time.Since(v.alone) > multicallRetry {
+		v.alone = time.Time{}
+	}
+	answers := make([][]byte, len(list))
+	together := len(list) > 1 && v.alone.IsZero()
+	if together {
+		var ok bool
+		var err error
+		if answers, ok, err = v.together(ctx, r, list); err != nil {
+			return err
+		}
+		if !ok {
+			v.alone, together = time.Now(), false
+		}
+	}
+	if !together {
+		var err error
+		if answers, err = oneByOne(ctx, r, list); err != nil {
+			return err
+		}
+	}
+	var problems []error
+	for i, view := range list {
+		err := errors.New("the call reverted")
+		if answers[i] != nil {
+			err = view.Take(answers[i])
+		}
+		if err != nil && i < len(needed) {
+			problems = append(problems, fmt.Errorf("call %s of %s: %w", hexutil.Encode(view.Data[:4]), view.To, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// call3 and result3 are what aggregate3 takes and gives.
+type call3 struct {
+	Target       common.Address
+	AllowFailure bool
+	CallData     []byte
+}
+
+type result3 struct {
+	Success    bool
+	ReturnData []byte
+}
+
+// together reads views in one call. ok is false where there is no Multicall3. The answer of one that reverted is nil.
+func (v *views) together(ctx context.Context, r *Reader, list []View) (answers [][]byte, ok bool, err error) {
+	calls := make([]call3, len(list))
+	for i, view := range list {
+		calls[i] = call3{Target: view.To, AllowFailure: true, CallData: view.Data}
+	}
+	data, err := v.abi.Pack("aggregate3", calls)
+	if err != nil {
+		return nil, false, err
+	}
+	answer, err := r.node().Call(ctx, v.multicall, data)
+	switch {
+	case IsAnswer(err), err == nil && len(answer) == 0:
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	values, err := v.abi.Unpack("aggregate3", answer)
+	if err != nil || len(values) != 1 {
+		return nil, false, nil //nolint:nilerr // Whatever stands there is no Multicall3.
+	}
+	results := *abi.ConvertType(values[0], new([]result3)).(*[]result3)
+	if len(results) != len(list) {
+		return nil, false, nil
+	}
+	for _, result := range results {
+		if !result.Success {
+			answers = append(answers, nil)
+			continue
+		}
+		answers = append(answers, append([]byte{}, result.ReturnData...))
+	}
+	return answers, true, nil
+}
+
+// oneByOne reads views by a call each.
+func oneByOne(ctx context.Context, r *Reader, list []View) ([][]byte, error) {
+	answers := make([][]byte, len(list))
+	for i, view := range list {
+		answer, err := r.node().Call(ctx, view.To, view.Data)
+		if err != nil && !IsAnswer(err) {
+			return nil, err
+		}
+		if err == nil {
+			answers[i] = append([]byte{}, answer...)
+		}
+	}
+	return answers, nil
+}

@@ -1,0 +1,173 @@
+package watcher
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// lookBackTries is how often the events before the place reached are looked for where that fails.
+const lookBackTries = 5
+
+// settling accounts for the settlement of the networks that settle on a parent. It is the account of a Watcher that follows
+// the parent's blocks for the sake of the events in them, with a cursor of its own.
+type settling struct {
+	*Watcher
+	settler chains.Settler
+	// happened are the newest events by kind, oldest first, as far back as a reorg can reach and at least one.
+	happened map[chains.Event][]happening
+	// tries is how often the events before were still to be looked for.
+	tries int
+}
+
+// happening is an event and where it happened.
+type happening struct {
+	chains.Event
+	block uint64
+	at    time.Time
+}
+
+// newSettlement makes a watcher of the settlement on a parent.
+func newSettlement(parent chains.Network, settler chains.Settler, store Store, observe func(chains.Observation), log *zap.Logger) *Watcher {
+	parent.Sampled = false // However its blocks are counted, the events in each are.
+	w := newWatcher(parent, settler, store, observe, log.Named("settlement"))
+	w.part, w.failures = "settlement", chains.SettlementFailures
+	w.account = &settling{Watcher: w, settler: settler}
+	return w
+}
+
+// begin implements account: what the cursor remembers is known.
+func (s *settling) begin() {
+	s.happened, s.tries = make(map[chains.Event][]happening), lookBackTries
+	for _, m := range s.tracker.cursor.Blocks {
+		s.add(m.Number, m.Time, m.Events)
+	}
+}
+
+// add notes events of a block.
+func (s *settling) add(number uint64, at time.Time, events []chains.Event) {
+	for _, e := range events {
+		list := append(s.happened[e.Kind()], happening{Event: e, block: number, at: at})
+		slices.SortStableFunc(list, func(a, b happening) int { return cmp.Compare(a.block, b.block) })
+		for len(list) > 1 && list[1].block+remembered < number {
+			list = list[1:]
+		}
+		s.happened[e.Kind()] = list
+	}
+}
+
+// do implements account.
+func (s *settling) do(step Step) {
+	b := step.Block
+	switch step.Kind {
+	case Applied:
+		s.add(b.Number, b.Time, b.Events)
+		for _, e := range b.Events {
+			s.count(e, b.Time)
+		}
+	case Reverted:
+		for _, e := range b.Events {
+			s.happened[e.Kind()] = slices.DeleteFunc(s.happened[e.Kind()], func(h happening) bool { return h.block >= b.Number })
+			if !e.Back {
+				s.tracker.cursor.Owed = append(slices.Clone(s.tracker.cursor.Owed), e.Kind())
+			}
+		}
+	case Missed:
+		s.tries = lookBackTries // What happened in them is not counted, but may be the newest.
+		s.observe(s.observation(time.Now(), chains.SettlementParentBlocksMissed.Sample(float64(step.Missed))))
+		s.log.Warn("blocks of the parent not searched for events: the absence was longer than backfill", zap.Uint64("blocks", step.Missed))
+	case Restarted:
+		s.happened, s.tracker.cursor.Owed = make(map[chains.Event][]happening), nil
+	case Sampled:
+	}
+}
+
+// count counts an event once. One whose like was counted before a reorg took it away is that one again, or makes up for it.
+func (s *settling) count(e chains.Event, at time.Time) {
+	if e.Back {
+		return
+	}
+	if i := slices.Index(s.tracker.cursor.Owed, e.Kind()); i >= 0 {
+		s.tracker.cursor.Owed = slices.Delete(slices.Clone(s.tracker.cursor.Owed), i, i+1)
+		return
+	}
+	s.tell(e.Network, at, countOf(e, 1))
+}
+
+// countOf is the sample of an event's counter.
+func countOf(e chains.Event, n float64) chains.Sample {
+	if e.Stage == "" {
+		return chains.ContractUpgrades.Sample(n)
+	}
+	return chains.SettlementEvents.Sample(n, string(e.Stage))
+}
+
+// tell observes samples of a child. They are fresh as long as the parent is.
+func (s *settling) tell(network string, at time.Time, samples ...chains.Sample) {
+	s.observe(chains.Observation{Network: network, Time: at, Lasts: s.network.StaleAfter, Samples: samples})
+}
+
+// publish implements account.
+func (s *settling) publish(ctx context.Context, heads chains.Heads) {
+	now := time.Now()
+	s.lookBack(ctx)
+	for _, kind := range s.settler.Kinds() {
+		samples := []chains.Sample{countOf(kind, 0)}
+		if last, ok := s.newest(kind, false); ok && kind.Stage != "" && !last.at.IsZero() {
+			samples = append(samples, chains.SettlementLastEvent.Sample(seconds(last.at), string(kind.Stage)))
+		}
+		s.tell(kind.Network, now, samples...)
+	}
+	var newest []chains.Event
+	for kind := range s.happened {
+		if last, ok := s.newest(kind, true); ok {
+			newest = append(newest, last.Event)
+		}
+	}
+	standings, err := s.settler.Stand(ctx, newest)
+	if err != nil && ctx.Err() == nil {
+		s.fail(chains.ReasonOf(err), err)
+	}
+	for _, stand := range standings {
+		samples := []chains.Sample{chains.SettlementBlockNumber.Sample(float64(stand.Number), string(stand.Stage))}
+		if !stand.Time.IsZero() {
+			samples = append(samples, chains.SettlementBlockTimestamp.Sample(seconds(stand.Time), string(stand.Stage)))
+		}
+		s.tell(stand.Network, now, samples...)
+	}
+	read := min(heads.Latest.Number, s.tracker.cursor.Tip().Number)
+	s.observe(s.observation(now, chains.SettlementParentBlock.Sample(float64(read)), chains.SettlementParentBlocksMissed.Sample(0)))
+}
+
+// newest gives the newest event of a kind, with those that took something back or without.
+func (s *settling) newest(kind chains.Event, back bool) (happening, bool) {
+	for _, h := range slices.Backward(s.happened[kind]) {
+		if back || !h.Back {
+			return h, true
+		}
+	}
+	return happening{}, false
+}
+
+// lookBack finds the newest events before the first block that was followed, so that they are known from the beginning.
+// They are not counted.
+func (s *settling) lookBack(ctx context.Context) {
+	if s.tries == 0 {
+		return
+	}
+	s.tries--
+	blocks, err := s.settler.LookBack(ctx, s.tracker.cursor.Blocks[0].Number)
+	if err != nil {
+		s.fail(chains.ReasonOf(err), err)
+		return
+	}
+	s.tries = 0
+	for _, b := range blocks {
+		s.add(b.Number, b.Time, b.Events)
+	}
+}
