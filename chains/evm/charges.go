@@ -74,8 +74,12 @@ func (c *charges) measure(b *Block, history *feeHistory) []chains.Sample {
 		c.tip, c.tipAt = history.medianReward(), time.Now()
 	}
 	stale := (len(c.fees.Views) > 0 || c.fees.More != nil) && time.Since(c.fresh) > chargesLast
+	var samples []chains.Sample
+	if !stale && c.fees.Samples != nil {
+		samples = c.fees.Samples()
+	}
 	if stale || b.BaseFee == nil || time.Since(c.tipAt) > c.network.StaleAfter {
-		return nil
+		return samples
 	}
 	costs := make(chains.Costs)
 	for operation, gas := range c.network.Gas {
@@ -86,7 +90,7 @@ func (c *charges) measure(b *Block, history *feeHistory) []chains.Sample {
 			}
 		}
 	}
-	return costs.Samples(c.env.Prices.Of(c.network.Currency))
+	return append(samples, costs.Samples(c.env.Prices.Of(c.network.Currency))...)
 }
 
 // charge gives what an operation costs, in wei.

@@ -2,6 +2,7 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -143,10 +144,7 @@ func (e LogEvent) subject(l Log) (chains.Hash, bool) {
 	if e.Subject != nil {
 		return e.Subject(l)
 	}
-	if len(l.Topics) < 2 {
-		return chains.Hash{}, false
-	}
-	return chains.Hash(l.Topics[1]), true
+	return TopicWord(1)(l)
 }
 
 // stand gives how far the child is settled, given the newest events of the parent's chain.
@@ -196,7 +194,7 @@ func (c *child) note(newest []chains.Event) {
 func (c *child) resolve(ctx context.Context) error {
 	var due []*stand
 	for _, s := range c.stands {
-		if _, byTag := c.rules.Tags[s.newest.Stage]; !byTag && (s.event != s.newest || s.Time.IsZero()) {
+		if _, byTag := c.rules.Tags[s.newest.Stage]; !byTag && (s.event != s.newest || s.Stage != "" && s.Time.IsZero()) {
 			due = append(due, s)
 		}
 	}
@@ -218,13 +216,17 @@ func (c *child) resolveOne(ctx context.Context, s *stand) error {
 			return nil
 		}
 		standing, err := c.rules.Resolve(ctx, s.newest, own, parent)
+		if errors.Is(err, ErrUnresolvable) {
+			s.event = s.newest
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		standing.Network, standing.Stage = c.network.Name, s.newest.Stage
 		s.event, s.Standing = s.newest, standing
 	}
-	if s.Time.IsZero() && c.budget.Tokens() >= float64(calls+1) {
+	if s.Stage != "" && s.Time.IsZero() && c.budget.Tokens() >= float64(calls+1) {
 		b, err := own.Block(ctx, s.Number)
 		if err != nil {
 			return err

@@ -69,3 +69,12 @@ func Contracts(n chains.Network, names ...string) []common.Address {
 	}
 	return all
 }
+
+// Noise gives so many bytes that hardly compress, always the same: data of an operation that does not exist.
+func Noise(size int) []byte {
+	var noise []byte
+	for len(noise) < size {
+		noise = append(noise, crypto.Keccak256(noise)...)
+	}
+	return noise[:size]
+}

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,8 +58,11 @@ func (s *source) Settlement(list []chains.Child) chains.Settler {
 	return set
 }
 
-// Try implements chains.Source.
+// Try implements chains.Source. As long as the parent can't be read, no endpoint is asked for anything.
 func (s *settlement) Try(ctx context.Context, use func(context.Context, chains.Reader) error) error {
+	if !s.parent.tail.fresh(ctx, s.parent.network.StaleAfter) {
+		return cmp.Or(ctx.Err(), error(&ParentUnreadError{Parent: s.parent.network.Name}))
+	}
 	return s.parent.beside.Try(ctx, func(ctx context.Context, r *Reader) error {
 		err := use(ctx, &logReader{Reader: r, settlement: s})
 		if errors.Is(err, chains.ErrBehind) || errors.Is(err, chains.ErrNotYet) {
@@ -167,10 +171,7 @@ type logReader struct {
 
 // Heads gives the parent's newest block as its own source was followed to, with its events.
 func (l *logReader) Heads(ctx context.Context) (chains.Heads, error) {
-	head, at := l.settlement.parent.tail.newest()
-	if head.Hash.IsZero() || time.Since(at) > l.settlement.parent.network.StaleAfter {
-		return chains.Heads{}, &ParentUnreadError{Parent: l.settlement.parent.network.Name}
-	}
+	head, _ := l.settlement.parent.tail.newest()
 	if err := l.prepare(ctx, l.Reader); err != nil {
 		return chains.Heads{}, err
 	}

@@ -2,6 +2,7 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -40,6 +41,8 @@ type Fees struct {
 	Views []View
 	// More reads what no view tells, by one call more at most; it may be nil. It is called once a minute.
 	More func(context.Context, Node) error
+	// Samples gives what else was read, as long as it is fresh; it may be nil.
+	Samples func() []chains.Sample
 	// Charge gives what an operation that takes so much gas costs at a block, in wei by component, given what is paid beside
 	// the base fee per gas; nil where that is not known. If it is nil, it is as on Ethereum.
 	Charge func(o chains.Operation, gas uint64, b *Block, tip *big.Int) map[chains.Component]*big.Int
@@ -51,6 +54,8 @@ type View struct {
 	Data []byte
 	// Take is given the answer. It returns an error if that can't be true.
 	Take func(answer []byte) error
+	// Optional tells that not every network of the stack has the function.
+	Optional bool
 }
 
 // Settlement is how the settlement of a network is read on its parent.
@@ -62,7 +67,7 @@ type Settlement struct {
 	// Tags are those of the network's own nodes that tell a stage.
 	Tags map[chains.Stage]chains.Tag
 	// Resolve gives the network's block that an event is about, by the network's own node and the parent's: its number, and
-	// its time if that comes with it.
+	// its time if that comes with it. It is ErrUnresolvable where events do not tell.
 	Resolve func(ctx context.Context, e chains.Event, own, parent Node) (chains.Standing, error)
 	// Batches, where it is given, finds the transactions that post batches and leave no log.
 	Batches *Batches
@@ -83,6 +88,39 @@ type LogEvent struct {
 
 // Batches are the transactions from an address to another one that has no code.
 type Batches struct{ From, To common.Address }
+
+// ErrUnresolvable says that an event does not tell which block it is about.
+var ErrUnresolvable = errors.New("the event does not tell which block it is about")
+
+// ByNumber is a Resolve for subjects that are the block's number.
+func ByNumber(_ context.Context, e chains.Event, _, _ Node) (chains.Standing, error) {
+	number, err := NumberIn(e.Subject)
+	return chains.Standing{Number: number}, err
+}
+
+// ByHash is a Resolve for subjects that are the block's hash.
+func ByHash(ctx context.Context, e chains.Event, own, _ Node) (chains.Standing, error) {
+	b, err := own.BlockOf(ctx, common.Hash(e.Subject))
+	return chains.Standing{Number: b.Number, Time: b.Time}, err
+}
+
+// DataWord is a Subject that is a word of the log's data.
+func DataWord(index int) func(Log) (chains.Hash, bool) {
+	return func(l Log) (chains.Hash, bool) {
+		word, err := Word(l.Data, index)
+		return chains.Hash(word), err == nil
+	}
+}
+
+// TopicWord is a Subject that is a topic of the log; that at 0 is the event's own.
+func TopicWord(index int) func(Log) (chains.Hash, bool) {
+	return func(l Log) (chains.Hash, bool) {
+		if len(l.Topics) <= index {
+			return chains.Hash{}, false
+		}
+		return chains.Hash(l.Topics[index]), true
+	}
+}
 
 // Family makes a family of the stack.
 func (s Stack) Family() chains.Family {

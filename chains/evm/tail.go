@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -74,6 +75,29 @@ func (t *tail) newest() (chains.Block, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.head, t.at
+}
+
+// fresh tells whether there is a head that was told within a time. It waits as long for the first one.
+func (t *tail) fresh(ctx context.Context, within time.Duration) bool {
+	told := make(chan struct{}, 1)
+	defer t.listen(func() {
+		select {
+		case told <- struct{}{}:
+		default:
+		}
+	})()
+	if head, at := t.newest(); !head.Hash.IsZero() {
+		return time.Since(at) <= within
+	}
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-told:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // block gives the block of a number, if it is known.

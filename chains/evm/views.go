@@ -102,7 +102,7 @@ func (v *views) read(ctx context.Context, r *Reader) error {
 		if answers[i] != nil {
 			err = view.Take(answers[i])
 		}
-		if err != nil && i < len(needed) {
+		if err != nil && i < len(needed) && !view.Optional {
 			problems = append(problems, fmt.Errorf("call %s of %s: %w", hexutil.Encode(view.Data[:4]), view.To, err))
 		}
 	}

@@ -21,7 +21,7 @@ func stack() evm.Stack {
 			{Name: "batch_inbox", Help: "the address that batches are sent to"},
 			{Name: "batcher", Help: "the address that sends them"},
 		},
-		NextBaseFee: nextBaseFee,
+		NextBaseFee: nextBaseFee, Fees: newFees, Settlement: settlement,
 	}
 }
 

@@ -2,8 +2,17 @@
 package scroll
 
 import (
+	"context"
+	"slices"
+
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm"
+)
+
+// The options' names.
+const (
+	postedTag = "posted_tag"
+	finalTag  = "final_tag"
 )
 
 // Family is the family of Scroll.
@@ -15,5 +24,63 @@ func stack() evm.Stack {
 		Contracts: []chains.Setting{
 			{Name: "scroll_chain", Help: "ScrollChain: batches are committed and finalized there"},
 		},
+		Options: []chains.Setting{
+			{Name: postedTag, Help: "the tag, safe or finalized, by which the network's nodes tell the newest block that is posted"},
+			{Name: finalTag, Help: "the tag, safe or finalized, by which they tell the newest block that is proven and final"},
+		},
+		Validate: validate, Fees: newFees, Settlement: settlement,
 	}
+}
+
+// stagesOf gives the stages that a tag stands for: a batch is final as soon as it is proven.
+func stagesOf(option string) []chains.Stage {
+	if option == postedTag {
+		return []chains.Stage{chains.Posted}
+	}
+	return []chains.Stage{chains.Proven, chains.Final}
+}
+
+func validate(n chains.Network) error {
+	known := []chains.Tag{chains.Safe, chains.Finalized}
+	for _, option := range []string{postedTag, finalTag} {
+		if tag, given := n.Options[option]; given && !slices.Contains(known, chains.Tag(tag.Reveal())) {
+			return &chains.FieldError{Field: "options", Problem: option + " must be safe or finalized"}
+		}
+	}
+	return nil
+}
+
+// settlement reads what happens to batches (CHAINS.md section 10). With which block a batch ends, neither the events nor a
+// node tells, and what the tags mean is not known for sure (section 18): whoever knows it for his nodes says so in the
+// options. Without them, the events and their times are all that is told. Nor is it known how its proxy tells of upgrades:
+// they are not counted.
+func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
+	s := &evm.Settlement{
+		Tags: make(map[chains.Stage]chains.Tag),
+		Resolve: func(context.Context, chains.Event, evm.Node, evm.Node) (chains.Standing, error) {
+			return chains.Standing{}, evm.ErrUnresolvable
+		},
+	}
+	for _, option := range []string{postedTag, finalTag} {
+		if tag, given := n.Options[option]; given {
+			for _, stage := range stagesOf(option) {
+				s.Tags[stage] = chains.Tag(tag.Reveal())
+			}
+		}
+	}
+	if n.Contracts["scroll_chain"] == "" {
+		return s, nil
+	}
+	log := func(stage chains.Stage, signature string, back bool) {
+		s.Logs = append(s.Logs, evm.LogEvent{
+			Address: evm.Contract(n, "scroll_chain"), Topic: evm.Topic(signature), Stage: stage, Subject: evm.TopicWord(1), Back: back,
+		})
+	}
+	log(chains.Posted, "CommitBatch(uint256,bytes32)", false)
+	// Since the bundles it tells of all batches up to the index.
+	log(chains.Proven, "FinalizeBatch(uint256,bytes32,bytes32,bytes32)", false)
+	log(chains.Final, "FinalizeBatch(uint256,bytes32,bytes32,bytes32)", false)
+	log(chains.Posted, "RevertBatch(uint256,bytes32)", true)
+	log(chains.Posted, "RevertBatch(uint256,uint256)", true)
+	return s, nil
 }

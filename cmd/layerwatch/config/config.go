@@ -151,6 +151,13 @@ func (p *parser) network(path string, node *yaml.Node) {
 		{"poll_interval", p.duration(&n.PollInterval)},
 		{"stale_after", p.duration(&n.StaleAfter)},
 		{"backfill", p.duration(&n.Backfill)},
+		{"contracts", p.contracts(&n.Contracts)},
+		{"options", p.options(&n.Options)},
+		{"gas", p.gas(&n.Gas)},
+		{"price_feeds", p.priceFeeds(&n.PriceFeeds)},
+		{"uptime_feed", text(&n.UptimeFeed)},
+		{"multicall", text(&n.EVM.Multicall)},
+		{"least_priority_fee_wei", p.wei(&n.EVM.LeastTip)},
 		{"endpoints", func(path string, node *yaml.Node) { n.Endpoints = p.endpoints(path, node) }},
 	}, "name")
 	if inCatalogue && !p.wrong(path+".chain_id") && n.ChainID != known.ChainID {

@@ -1,0 +1,146 @@
+package polygon
+
+import (
+	"context"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/evm"
+)
+
+const rootChain = "0x86E4Dc95c7FBdBf52e33D563BbDB00823894C287"
+
+func TestCheckpoints(t *testing.T) {
+	t.Parallel()
+	n := chains.Network{Name: "polygon", Contracts: map[string]string{"root_chain": rootChain}}
+	s, err := settlement(t.Context(), n, evm.Node{})
+	if err != nil || len(s.Proxies) != 0 || len(s.Logs) != 2 {
+		t.Fatalf("settlement %+v, %v", s, err)
+	}
+	log := evm.Log{Data: append(append(word(100), word(867)...), word(0xdead)...)}
+	for i, stage := range []chains.Stage{chains.Proven, chains.Final} {
+		l := s.Logs[i]
+		if l.Stage != stage || l.Back || l.Address != common.HexToAddress(rootChain) {
+			t.Errorf("log %d is %+v", i, l)
+		}
+		// CHAINS.md section 17.
+		if want := "0xba5de06d22af2685c6c7765f60067f7d2b08c2d29f53cdf14d67f6d1c9bfb527"; l.Topic.Hex() != want {
+			t.Errorf("topic %s, want %s", l.Topic, want)
+		}
+		subject, ok := l.Subject(log)
+		standing, err := s.Resolve(t.Context(), chains.Event{Subject: subject}, evm.Node{}, evm.Node{})
+		if !ok || err != nil || standing.Number != 867 {
+			t.Errorf("the checkpoint ends with block %d (%t, %v)", standing.Number, ok, err)
+		}
+		if _, ok := l.Subject(evm.Log{Data: word(100)}); ok {
+			t.Error("a log without an end has a subject")
+		}
+	}
+}
+
+func TestNoRootChain(t *testing.T) {
+	t.Parallel()
+	if s, err := settlement(t.Context(), chains.Network{}, evm.Node{}); err != nil || len(s.Logs) != 0 {
+		t.Errorf("settlement %+v, %v", s, err)
+	}
+}
+
+func word(n int64) []byte { return common.BigToHash(big.NewInt(n)).Bytes() }
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	// The base fee of fixture polygon-header-83838496.
+	fee := hexutil.MustDecodeBig("0x18e5cb6f6e")
+	got := values(measure(chains.Network{}, &evm.Block{BaseFee: (*hexutil.Big)(fee)}))
+	if got["next_base_fee_lower_bound_wei"] != 101587803407 || got["next_base_fee_upper_bound_wei"] != 112281256397 {
+		t.Errorf("bounds of %d: %v", fee, got)
+	}
+	if measure(chains.Network{}, &evm.Block{}) != nil {
+		t.Error("a block without a base fee has bounds")
+	}
+}
+
+func values(samples []chains.Sample) map[string]float64 {
+	all := make(map[string]float64)
+	for _, s := range samples {
+		all[s.Metric.Name] = s.Value
+	}
+	return all
+}
+
+// node answers every call with the same.
+type node struct {
+	answer string
+	err    error
+}
+
+func (n node) Ask(_ context.Context, result any, method string, args ...any) error {
+	if method != "bor_getBlockGasParams" || len(args) != 1 || args[0] != "latest" {
+		return errors.New("asked for something else")
+	}
+	if n.err != nil {
+		return n.err
+	}
+	return decode([]byte(n.answer), result)
+}
+
+func TestGasParams(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		`{"gasTarget":"0x3a16b54","baseFeeChangeDenominator":"0x40"}`,
+		`{"gasTarget":60910420,"baseFeeChangeDenominator":64}`,
+	} {
+		f := &fees{}
+		if err := f.read(t.Context(), node{answer: answer}); err != nil {
+			t.Fatal(err)
+		}
+		got := values(f.samples())
+		if got["base_fee_target_gas"] != 60910420 || got["base_fee_change_denominator"] != 64 {
+			t.Errorf("%s is %v", answer, got)
+		}
+	}
+}
+
+// What can't be read is absent and fails nothing: costs would vanish.
+func TestGasParamsAreOptional(t *testing.T) {
+	t.Parallel()
+	for _, n := range []node{
+		{err: errors.New("the method does not exist")},
+		{answer: `null`},
+		{answer: `{}`},
+		{answer: `{"gasTarget":null,"baseFeeChangeDenominator":null}`},
+		{answer: `{"gasTarget":"much"}`},
+	} {
+		f := &fees{}
+		if err := f.read(t.Context(), n); err != nil || len(f.samples()) != 0 {
+			t.Errorf("%+v: %v, %v", n, f.samples(), err)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for url, ok := range map[string]bool{
+		"https://heimdall-api.example/key-4711": true, "http://127.0.0.1:1317": true,
+		"ws://key-4711.example": false, "key-4711": false, "https://": false, "": false,
+	} {
+		n := chains.Network{Options: map[string]chains.Secret{"heimdall_url": chains.NewSecret(url)}}
+		err := validate(n)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", url, err)
+		}
+		var field *chains.FieldError
+		if err != nil && (!errors.As(err, &field) || field.Field != "options" || strings.Contains(err.Error(), "4711")) {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	if err := validate(chains.Network{}); err != nil {
+		t.Error(err)
+	}
+}
