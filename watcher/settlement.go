@@ -21,6 +21,8 @@ type settling struct {
 	settler chains.Settler
 	// happened are the newest events by kind, oldest first, as far back as a reorg can reach and at least one.
 	happened map[chains.Event][]happening
+	// head is the parent's newest block as it was followed to in this poll; zero where that is not to be told.
+	head uint64
 	// tries is how often the events before were still to be looked for.
 	tries int
 }
@@ -112,9 +114,16 @@ func (s *settling) tell(network string, at time.Time, samples ...chains.Sample) 
 	s.observe(chains.Observation{Network: network, Time: at, Lasts: s.network.StaleAfter, Samples: samples})
 }
 
-// publish implements account.
-func (s *settling) publish(ctx context.Context, heads chains.Heads) {
-	now := time.Now()
+// publish implements account. What there is to tell must be asked for, which waits until the endpoint is free again.
+func (s *settling) publish(heads chains.Heads) { s.head = heads.Latest.Number }
+
+// conclude implements account.
+func (s *settling) conclude(ctx context.Context) {
+	if s.head == 0 {
+		return
+	}
+	head, now := s.head, time.Now()
+	s.head = 0
 	s.lookBack(ctx)
 	for _, kind := range s.settler.Kinds() {
 		samples := []chains.Sample{countOf(kind, 0)}
@@ -140,7 +149,7 @@ func (s *settling) publish(ctx context.Context, heads chains.Heads) {
 		}
 		s.tell(stand.Network, now, samples...)
 	}
-	read := min(heads.Latest.Number, s.tracker.cursor.Tip().Number)
+	read := min(head, s.tracker.cursor.Tip().Number)
 	s.observe(s.observation(now, chains.SettlementParentBlock.Sample(float64(read)), chains.SettlementParentBlocksMissed.Sample(0)))
 }
 

@@ -1,7 +1,6 @@
 package watcher
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -74,7 +73,7 @@ func (w *Watcher) measure(step Step, now time.Time) []chains.Sample {
 }
 
 // publish makes the heads and what the network charges now known.
-func (w *Watcher) publish(_ context.Context, heads chains.Heads) {
+func (w *Watcher) publish(heads chains.Heads) {
 	now := time.Now()
 	backlog := w.tracker.Backlog(heads.Latest.Number)
 	samples := slices.Concat(heads.Samples, []chains.Sample{

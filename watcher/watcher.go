@@ -65,7 +65,9 @@ type account interface {
 	// do is called for each step.
 	do(step Step)
 	// publish makes known how things are, after the chain was followed up to heads.
-	publish(ctx context.Context, heads chains.Heads)
+	publish(heads chains.Heads)
+	// conclude is called at the end of a poll that succeeded, when no endpoint is in use any more.
+	conclude(ctx context.Context)
 }
 
 const (
@@ -190,6 +192,9 @@ func (w *Watcher) what() string { return cmp.Or(w.part, "network") }
 // begin implements account: there is nothing to be known.
 func (w *Watcher) begin() {}
 
+// conclude implements account: everything is told.
+func (w *Watcher) conclude(context.Context) {}
+
 // load gives up nothing: where the cursor is there but can't be read now, following from the newest block on would lose
 // the blocks in between, and the next save the place.
 func (w *Watcher) load(ctx context.Context) bool {
@@ -282,6 +287,9 @@ func (w *Watcher) read(ctx context.Context) (head chains.Block, err error) {
 		patient = false
 		err = w.source.Try(ctx, use)
 	}
+	if err == nil {
+		w.account.conclude(ctx)
+	}
 	return head, err
 }
 
@@ -321,7 +329,7 @@ func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains
 	} else {
 		w.behindSince = time.Time{}
 	}
-	w.account.publish(ctx, heads)
+	w.account.publish(heads)
 	return failure
 }
 

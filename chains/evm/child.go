@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -170,8 +171,15 @@ func (c *child) stand(ctx context.Context, newest []chains.Event) ([]chains.Stan
 	return all, failure
 }
 
-// note takes the newest events for what is to be resolved.
+// note takes the newest events for what is to be resolved. What none tells any more, a reorg took away.
 func (c *child) note(newest []chains.Event) {
+	told := make(map[chains.Stage]bool)
+	for _, e := range newest {
+		if e.Network == c.network.Name {
+			told[e.Stage] = true
+		}
+	}
+	maps.DeleteFunc(c.stands, func(stage chains.Stage, _ *stand) bool { return !told[stage] })
 	for _, e := range newest {
 		if e.Network != c.network.Name || e.Stage == "" {
 			continue

@@ -1,7 +1,7 @@
 package config_test
 
 const networkKeys = "name, family, layer, parent, currency, chain_id, block_interval, slots, blocks, " +
-	"poll_interval, stale_after, backfill, endpoints"
+	"poll_interval, stale_after, backfill, contracts, options, gas, price_feeds, uptime_feed, multicall, least_priority_fee_wei, endpoints"
 
 const badName = "must be lower-case letters, digits, dots, dashes and underscores, 63 at most"
 
@@ -51,7 +51,7 @@ func networkProblems() []problemCase {
 			`networks[0].endpoints: are missing: "devnet" is not in the catalogue, so at least one is needed (line 2)`,
 		}},
 		{"unknown family", "networks:\n  - name: ethereum\n    family: ethereum\n", []string{
-			`networks[0].family: there is no family "ethereum"; there are: evm (line 3)`,
+			`networks[0].family: there is no family "ethereum"; there are: evm, arbitrum, linea, opstack, polygon, scroll, zksync (line 3)`,
 		}},
 		{"chain_id in words", withChainID("mainnet"), []string{
 			`networks[0].chain_id: must be a whole number such as 1337, not "mainnet" (line 4)`,
