@@ -115,8 +115,8 @@ func printReport(out io.Writer, family string, report chains.Report) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	network := "not in the catalogue"
 	for _, n := range chains.Catalogue() {
-		if n.Family == family && n.ChainID == report.ChainID {
-			network = n.Name
+		if n.ChainID == report.ChainID { // Whatever the family: those of Ethereum's kind answer alike.
+			network, family = n.Name, n.Family
 		}
 	}
 	fmt.Fprintf(table, "network\t%s\n", network)

@@ -43,6 +43,8 @@ func main() {
 	networks := app.Command("networks", "Print the catalogue of networks that are built in.")
 	probe := app.Command("probe", "Ask one endpoint what it is, what it supports and how it does.")
 	url := probe.Arg("URL", "The endpoint.").Required().String()
+	fees := app.Command("fees", "Print, once, what each operation costs now on each network.")
+	output := fees.Flag("output", "How: table or json.").Default("table").Enum("table", "json")
 
 	var err error
 	switch kingpin.MustParse(app.Parse(os.Args[1:])) {
@@ -54,6 +56,8 @@ func main() {
 		err = printNetworks(os.Stdout)
 	case probe.FullCommand():
 		err = probeEndpoint(os.Stdout, *url)
+	case fees.FullCommand():
+		err = printFees(os.Stdout, o.loader(), o.file, *output, zap.NewNop())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "layerwatch:", err)
