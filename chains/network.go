@@ -1,9 +1,11 @@
 package chains
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -152,14 +154,10 @@ func (n Network) Complete() Network {
 	if n.Backfill == 0 {
 		n.Backfill = DefaultBackfill
 	}
-	feeds := make([]Feed, len(n.PriceFeeds))
-	for i, feed := range n.PriceFeeds {
-		if feed.Heartbeat == 0 {
-			feed.Heartbeat = DefaultHeartbeat
-		}
-		feeds[i] = feed
+	n.PriceFeeds = slices.Clone(n.PriceFeeds)
+	for i := range n.PriceFeeds {
+		n.PriceFeeds[i].Heartbeat = cmp.Or(n.PriceFeeds[i].Heartbeat, DefaultHeartbeat)
 	}
-	n.PriceFeeds = feeds
 	gas := DefaultGas()
 	maps.Copy(gas, n.Gas)
 	n.Gas = gas

@@ -62,6 +62,7 @@ func TestExample(t *testing.T) {
 	}
 	devnet := chains.Network{
 		Name: "devnet", Family: "evm", Layer: 1, ChainID: "1337",
+		Gas: chains.DefaultGas(), EVM: chains.EVM{Multicall: chains.DefaultMulticall},
 		BlockInterval: time.Second, PollInterval: 500 * time.Millisecond, StaleAfter: time.Minute, Backfill: time.Hour,
 		Endpoints: []chains.Endpoint{{
 			Name: "127.0.0.1", URL: chains.NewSecret("http://127.0.0.1:8545"),
@@ -149,6 +150,7 @@ func TestEnvironmentInAnyValue(t *testing.T) {
 	})
 	equal(t, got, []chains.Network{catalogue(t, "ethereum"), {
 		Name: "rollup", Family: "evm", Layer: 2, Parent: "ethereum", Currency: "ETH", ChainID: "1337",
+		Gas: chains.DefaultGas(), EVM: chains.EVM{Multicall: chains.DefaultMulticall},
 		BlockInterval: 2 * time.Second, Slots: true, Sampled: true, PollInterval: 700 * time.Millisecond,
 		StaleAfter: 45 * time.Second, Backfill: 10 * time.Minute,
 		Endpoints: []chains.Endpoint{
