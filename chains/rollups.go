@@ -2,8 +2,9 @@ package chains
 
 import "time"
 
-// rollups lists the networks of layer 2. Their contracts are on Ethereum.
-func rollups() []Network {
+// optimistic lists the networks of layer 2 whose blocks are claimed to be right, and zeroKnowledge those whose blocks are
+// proven. Their contracts are on Ethereum.
+func optimistic() []Network {
 	return []Network{
 		{
 			Name: "polygon", Family: "polygon", Layer: 2, Parent: "ethereum", Currency: "POL", ChainID: "137", Default: true,
@@ -63,6 +64,11 @@ func rollups() []Network {
 			},
 			UptimeFeed: "0xBCF85224fc0756B9Fa45aA7892530B47e10b6433",
 		},
+	}
+}
+
+func zeroKnowledge() []Network {
+	return []Network{
 		{
 			// Its blocks' interval is not known for sure (section 1.2).
 			Name: "zksync", Family: "zksync", Layer: 2, Parent: "ethereum", Currency: "ETH", ChainID: "324", Default: true,

@@ -54,7 +54,8 @@ func (s *settling) begin() {
 // add notes events of a block.
 func (s *settling) add(number uint64, at time.Time, events []chains.Event) {
 	for _, e := range events {
-		list := append(s.happened[e.Kind()], happening{Event: e, block: number, at: at})
+		list := s.happened[e.Kind()]
+		list = append(list, happening{Event: e, block: number, at: at})
 		slices.SortStableFunc(list, func(a, b happening) int { return cmp.Compare(a.block, b.block) })
 		for len(list) > 1 && list[1].block+remembered < number {
 			list = list[1:]

@@ -12,7 +12,7 @@ import (
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
-// block is what eth_getBlockByNumber answers, as far as it is used. Members that only some networks have are pointers;
+// Block is what eth_getBlockByNumber answers, as far as it is used. Members that only some networks have are pointers;
 // what is not listed is ignored, transactions are counted but not decoded, and the hash is the node's own.
 type Block struct {
 	Number        *hexutil.Uint64   `json:"number"`

@@ -171,7 +171,7 @@ type logReader struct {
 
 // Heads gives the parent's newest block as its own source was followed to, with its events.
 func (l *logReader) Heads(ctx context.Context) (chains.Heads, error) {
-	head, _ := l.settlement.parent.tail.newest()
+	head, _ := l.parent.tail.newest()
 	if err := l.prepare(ctx, l.Reader); err != nil {
 		return chains.Heads{}, err
 	}
@@ -286,7 +286,7 @@ func (l *logReader) readRange(ctx context.Context, blocks []chains.Block) error 
 func (l *logReader) headers(ctx context.Context, from, to uint64) ([]chains.Block, error) {
 	blocks := make([]chains.Block, 0, to-from+1)
 	for number := from; number <= to; number++ {
-		b, ok := l.settlement.parent.tail.block(number)
+		b, ok := l.parent.tail.block(number)
 		if !ok {
 			rest, err := l.Reader.Blocks(ctx, number, to)
 			return append(blocks, rest...), err

@@ -47,7 +47,7 @@ func TestCheckConfig(t *testing.T) {
 		want       []string
 	}{
 		{"two", two, []string{
-			"base: layer 2, family evm, a block every 200ms, endpoints base.org, publicnode.com, drpc.org, tenderly.co",
+			"base: layer 2, family opstack, a block every 200ms, endpoints base.org, publicnode.com, drpc.org, tenderly.co",
 			"devnet: layer 1, family evm, a block every 1.5s, endpoints mine, example.com",
 			"2 networks, no problems",
 		}},
@@ -76,7 +76,7 @@ func TestCheckBuiltin(t *testing.T) {
 	if err := checkConfig(&out, loader(), "", false); err != nil {
 		t.Fatal(err)
 	}
-	if got := lines(out.String()); len(got) != 6 || got[5] != "5 networks, no problems" {
+	if got := lines(out.String()); len(got) != 9 || got[8] != "8 networks, no problems" {
 		t.Errorf("output:\n%s", out.String())
 	}
 }

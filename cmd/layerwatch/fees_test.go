@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ func feesOf(t *testing.T, text, format string) (string, error) {
 func TestFees(t *testing.T) {
 	t.Parallel()
 	parent := anvil(t, "0", "--no-mining", "--base-fee", "3000000000")
-	child := anvil(t, "0", "--no-mining", "--base-fee", "1000000", "--chain-id", fmt.Sprint(childChain))
+	child := anvil(t, "0", "--no-mining", "--base-fee", "1000000", "--chain-id", strconv.Itoa(childChain))
 	text := fmt.Sprintf(`networks:
   - {name: parent, family: evm, chain_id: %d, currency: ETH, block_interval: 1s, endpoints: [{name: node, url: %s}]}
   - {name: child, family: evm, parent: parent, chain_id: %d, currency: ETH, block_interval: 1s, gas: {swap: 200000}, endpoints: [{name: node, url: %s}]}

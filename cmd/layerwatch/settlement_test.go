@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,7 +109,7 @@ func settlementConfig(parent, child string) string {
 func TestSettlement(t *testing.T) {
 	t.Parallel()
 	parent := parentNode{anvil(t, "0", "--no-mining")}
-	child := anvil(t, "0", "--no-mining", "--chain-id", fmt.Sprint(childChain))
+	child := anvil(t, "0", "--no-mining", "--chain-id", strconv.Itoa(childChain))
 	child.mine(60)
 	parent.mine(3)
 	parent.checkpoint(20)
