@@ -29,7 +29,6 @@ func stack() evm.Stack {
 // it is committed and final when it is executed. The tags do not tell these: safe is before any of them (section 0, fact 20).
 func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
 	s := &evm.Settlement{
-		Proxies: evm.Contracts(n, "diamond"),
 		Resolve: func(ctx context.Context, e chains.Event, own, _ evm.Node) (chains.Standing, error) {
 			return resolve(ctx, e, own)
 		},

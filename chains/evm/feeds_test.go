@@ -1,0 +1,96 @@
+package evm
+
+import (
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"go.uber.org/zap"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// encoded gives numbers as a contract returns them.
+func encoded(numbers ...int64) []byte {
+	var data []byte
+	for _, n := range numbers {
+		word := common.BigToHash(new(big.Int).And(big.NewInt(n), new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))))
+		data = append(data, word[:]...)
+	}
+	return data
+}
+
+// description gives a text as a contract returns it.
+func description(text string) []byte {
+	return append(encoded(32, int64(len(text))), common.RightPadBytes([]byte(text), 32)...)
+}
+
+// TestFeed shows what is a price: nothing stale, zero or negative, and nothing of another coin.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Unix()
+	for _, test := range []struct {
+		name, description string
+		answer, updated   int64
+		want              float64
+	}{
+		{"fresh", "ETH / USD", 200_012_345_678, now - 10, 2000.12345678},
+		{"a little late", "ETH / USD", 200_000_000_000, now - 3700, 2000},
+		{"stale", "ETH / USD", 200_000_000_000, now - 4000, 0},
+		{"zero", "ETH / USD", 0, now, 0},
+		{"negative", "ETH / USD", -5, now, 0},
+		{"never updated", "ETH / USD", 200_000_000_000, 0, 0},
+		{"from the future", "ETH / USD", 200_000_000_000, now + 3600, 0},
+		{"of another coin", "BTC / USD", 200_000_000_000, now, 0},
+	} {
+		var told int
+		prices := chains.NewPrices()
+		f := newFeed(chains.Feed{Currency: "ETH", Heartbeat: time.Hour}, chains.Environment{
+			Log: zap.NewNop(), Prices: prices, Observe: func(chains.Observation) { told++ },
+		})
+		_ = f.takeDescription(description(test.description))
+		_ = f.takeDecimals(encoded(8))
+		_ = f.takeRound(encoded(1, test.answer, test.updated, test.updated, 1))
+		if got := prices.Of("ETH"); got != test.want || (told > 0) != (test.want > 0) {
+			t.Errorf("%s: the price is %v, told %d times, want %v", test.name, got, told, test.want)
+		}
+	}
+}
+
+// The sequencer's feed says 0 while it works.
+func TestUptime(t *testing.T) {
+	t.Parallel()
+	var got []chains.Sample
+	u := &uptime{network: chains.Network{Name: "net"}, observe: func(o chains.Observation) { got = o.Samples }}
+	for answer, want := range map[int64]float64{0: 1, 1: 0} {
+		if err := u.take(encoded(1, answer, 1_700_000_000, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if value(t, got, chains.SequencerUp) != want || value(t, got, chains.SequencerSince) != 1.7e9 {
+			t.Errorf("the answer %d is %v", answer, got)
+		}
+	}
+	got = nil
+	if u.take(encoded(1, 7, 1_700_000_000, 0, 1)) == nil || u.take(encoded(1, 0, 0, 0, 1)) == nil || u.take(nil) == nil || got != nil {
+		t.Errorf("nonsense is told: %v", got)
+	}
+}
+
+// What an endpoint says of a range that is too wide is learnt from, and nothing else is.
+func TestLogRange(t *testing.T) {
+	t.Parallel()
+	var l logRange
+	if l.get() != firstRange {
+		t.Errorf("it begins with %d", l.get())
+	}
+	if suggestedRange("Try with this block range [0x10, 0x1f].") != 16 || suggestedRange("[0x2, 0x1]") != 0 || suggestedRange("no") != 0 {
+		t.Error("a suggestion is misread")
+	}
+	for range 20 {
+		l.grow()
+	}
+	if l.get() != mostRange {
+		t.Errorf("it grows to %d", l.get())
+	}
+}
