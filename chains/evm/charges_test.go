@@ -2,6 +2,7 @@ package evm
 
 import (
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,11 +45,11 @@ func charging(t *testing.T, n *node, s Stack) *Reader {
 	return r
 }
 
-// calls counts the calls of a method that a node was sent since the last time.
-func (n *node) calls(method string) (count int) {
+// contractCalls counts the calls of contracts that a node was sent since the last time.
+func (n *node) contractCalls() (count int) {
 	for _, request := range n.take() {
 		for _, call := range request {
-			if len(call) >= len(method) && call[:len(method)] == method {
+			if strings.HasPrefix(call, "eth_call") {
 				count++
 			}
 		}
@@ -89,11 +90,11 @@ func TestChargesTogether(t *testing.T) {
 	if len(of(samples, chains.TransactionCostUSD)) != 0 {
 		t.Error("there are dollars without a price")
 	}
-	if calls := n.calls("eth_call"); calls != 1 {
+	if calls := n.contractCalls(); calls != 1 {
 		t.Errorf("%d calls for two views", calls)
 	}
 	heads(t, r)
-	if calls := n.calls("eth_call"); calls != 0 {
+	if calls := n.contractCalls(); calls != 0 {
 		t.Errorf("%d calls at the next poll", calls)
 	}
 }
@@ -109,7 +110,7 @@ func TestChargesAlone(t *testing.T) {
 	if samples := heads(t, r).Samples; len(of(samples, chains.TransactionCostNative)) != 0 {
 		t.Error("costs are told though a part of them is not known")
 	}
-	if calls := n.calls("eth_call"); calls != 3 {
+	if calls := n.contractCalls(); calls != 3 {
 		t.Errorf("%d calls, want one for Multicall3 and one for each view", calls)
 	}
 	n.result("eth_call", `"`+hexutil.Encode(encoded(7))+`"`)
@@ -117,7 +118,7 @@ func TestChargesAlone(t *testing.T) {
 	if samples := heads(t, r).Samples; len(of(samples, chains.TransactionCostNative)) == 0 {
 		t.Error("no costs are told")
 	}
-	if calls := n.calls("eth_call"); calls != 2 {
+	if calls := n.contractCalls(); calls != 2 {
 		t.Errorf("%d calls, want one for each view", calls)
 	}
 	if apart := r.charges.views.apart(); apart != time.Minute {
