@@ -81,6 +81,9 @@ type Endpoint struct {
 	Batch int
 	// Headers are sent with every request: credentials, mostly.
 	Headers map[string]Secret
+	// CookieFile and MacaroonFile name files with the credentials of nodes of Bitcoin Core's and LND's kind, CAFile one with
+	// the certificates to trust instead of the system's. Each is read again when it has changed.
+	CookieFile, MacaroonFile, CAFile string
 	// Price is what the provider charges for calls; its zero value says that it is not known.
 	Price Price
 	// Budget is how much may be spent; its zero value is no limit.

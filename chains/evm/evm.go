@@ -76,6 +76,7 @@ func (s Stack) open(_ context.Context, network chains.Network, env chains.Enviro
 func clientConfig(e chains.Endpoint, meter rpc.Meter, large chan []byte) rpc.Config {
 	config := rpc.Config{
 		URL: e.URL, WebSocketURL: e.WebSocketURL, Headers: make(map[string]rpc.Secret),
+		CookieFile: e.CookieFile, MacaroonFile: e.MacaroonFile, CAFile: e.CAFile,
 		RateLimit: e.RateLimit, Timeout: e.Timeout, Batch: e.Batch,
 		Budget: rpc.BudgetConfig{Amount: e.Budget.Amount, Per: e.Budget.Per}, Large: large, Meter: meter,
 	}

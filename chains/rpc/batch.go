@@ -158,7 +158,7 @@ func (c *Client) refused(calls []*Call, whole *Error) (again []*Call, size int) 
 
 // mayBeRefusal tells whether a failure of the whole request can be about the number of calls in it.
 func mayBeRefusal(e *Error) bool {
-	switch e.status {
+	switch e.Status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
 		http.StatusInternalServerError, http.StatusNotImplemented:
 		return e.Outcome == OutcomeHTTPError || e.Outcome == OutcomeRPCError
@@ -174,7 +174,7 @@ func statedSize(e *Error, tried int) int {
 	if e.Outcome != OutcomeRPCError && e.Outcome != OutcomeHTTPError {
 		return 0
 	}
-	if e.status == http.StatusRequestEntityTooLarge && e.Outcome == OutcomeHTTPError {
+	if e.Status == http.StatusRequestEntityTooLarge && e.Outcome == OutcomeHTTPError {
 		return max(1, tried/2)
 	}
 	message := e.Message

@@ -24,6 +24,9 @@ type Config struct {
 	WebSocketURL Secret
 	// Headers are sent with every request, and when a WebSocket is opened.
 	Headers map[string]Secret
+	// CookieFile and MacaroonFile name files with credentials (of Bitcoin Core and LND), CAFile one with the certificates to
+	// trust instead of the system's. Each may be empty; each is read again when it has changed. WebSockets do without.
+	CookieFile, MacaroonFile, CAFile string
 	// RateLimit is how many calls a second it may be sent; zero is no limit.
 	RateLimit float64
 	// Timeout is how long a request may take.
@@ -84,17 +87,17 @@ type Client struct {
 	// poster is the carrier where that is HTTP, else nil.
 	poster *poster
 	// socket is where subscriptions are made: the carrier itself, another one, or nil.
-	socket   *socket
-	limiter  *rate.Limiter
-	batch    *batchSize
-	missing  missing
-	throttle throttle
-	budget   *budget
-	latency  latency
-	log      *zap.Logger
-	scrub    func(string) string
-	dials    atomic.Uint64
-	ids      atomic.Uint64
+	socket    *socket
+	limiter   *rate.Limiter
+	batch     *batchSize
+	missing   missing
+	throttle  throttle
+	budget    *budget
+	latency   latency
+	log       *zap.Logger
+	scrubbing scrubbing
+	dials     atomic.Uint64
+	ids       atomic.Uint64
 }
 
 // fewCalls is up to how many calls a request tells of the endpoint's latency rather than of its own size.
@@ -133,7 +136,7 @@ func NewClient(config Config) (*Client, error) {
 		c.socket = newSocket(c, parsed, headers)
 		c.carrier = c.socket
 	} else {
-		c.poster = &poster{client: c, url: parsed.String(), headers: headers, http: newHTTPClient(&c.dials)}
+		c.poster = &poster{client: c, url: parsed.String(), headers: headers, credentials: newCredentials(config), http: newHTTPClient(&c.dials, nil)}
 		c.carrier = c.poster
 	}
 	if other := config.WebSocketURL; c.socket == nil && other != nil && other.Reveal() != "" {
@@ -144,7 +147,7 @@ func NewClient(config Config) (*Client, error) {
 		c.socket = newSocket(c, parsed, headers)
 		secrets = append(secrets, other, proxySecret(parsed))
 	}
-	c.scrub = scrubber(secrets...)
+	c.scrubbing.hide(secrets...)
 	return c, nil
 }
 
@@ -172,9 +175,6 @@ func (c *Client) Thrift() float64 { return c.budget.thrift(time.Now()) }
 
 // Saving tells whether others should be asked instead, to keep within its budget.
 func (c *Client) Saving() bool { return c.budget.saving(time.Now()) }
-
-// Scrub makes a server's own words fit to be shown: see scrubber.
-func (c *Client) Scrub(text string) string { return c.scrub(text) }
 
 // Do makes calls in as few requests as the endpoint allows. Each call tells by itself what became of it; the error
 // returned is that of a request that failed as a whole, after which no further one was sent.
@@ -221,6 +221,11 @@ func fail(calls []*Call, err error) {
 
 // request makes one request of up to a batch of calls. The failure is that of the request as a whole.
 func (c *Client) request(ctx context.Context, via carrier, calls []*Call) (whole *Error, err error) {
+	return c.perform(ctx, calls, func(ctx context.Context) replies { return c.exchange(ctx, via, calls) })
+}
+
+// perform has calls made by one exchange with the endpoint, within its limits, and accounts for them.
+func (c *Client) perform(ctx context.Context, calls []*Call, exchange func(context.Context) replies) (whole *Error, err error) {
 	if failure := c.hold(calls); failure != nil {
 		return nil, c.giveUp(ctx, calls, failure)
 	}
@@ -230,7 +235,7 @@ func (c *Client) request(ctx context.Context, via carrier, calls []*Call) (whole
 	limited, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	start := time.Now()
-	r := c.exchange(limited, via, calls)
+	r := exchange(limited)
 	defer r.release()
 	if ctx.Err() != nil {
 		// The caller gave up: that says nothing about the endpoint.
@@ -272,13 +277,13 @@ func (c *Client) settle(call *Call, r reply) *Error {
 		return badAnswer("the answer has neither result nor error")
 	}
 	if err := json.Unmarshal(r.result, call.Result); err != nil {
-		return badAnswer(c.scrub(describeDecoding(err)))
+		return badAnswer(c.Scrub(describeDecoding(err)))
 	}
 	if call.Check == nil {
 		return nil
 	}
 	if err := call.Check(); err != nil {
-		return badAnswer(c.scrub(err.Error()))
+		return badAnswer(c.Scrub(err.Error()))
 	}
 	return nil
 }

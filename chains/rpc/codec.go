@@ -62,10 +62,7 @@ func (c *Client) exchange(ctx context.Context, via carrier, calls []*Call) repli
 		return replies{whole: badAnswer("the call can't be encoded"), release: func() {}}
 	}
 	a, whole := via.carry(ctx, data, envelopes[0].ID, last)
-	r := replies{received: a.received, whole: whole, release: a.done}
-	if r.release == nil {
-		r.release = func() {}
-	}
+	r := replies{received: a.received, whole: whole, release: a.release()}
 	switch {
 	case whole != nil:
 	case a.status < 200 || a.status > 299:

@@ -37,9 +37,9 @@ type Error struct {
 	Message string
 	// RetryAfter is how long the server wants to be left alone; zero if it did not say.
 	RetryAfter time.Duration
+	// Status is the HTTP status, if it is what failed, else 0.
+	Status int
 
-	// status is the HTTP status, if it is what failed.
-	status int
 	// lacking tells that the answer to a batch lacks that to this call.
 	lacking bool
 }
@@ -98,7 +98,7 @@ func badAnswer(message string) *Error { return &Error{Outcome: OutcomeBadRespons
 // httpFailure judges an answer with another HTTP status than 2xx. Many servers put a JSON-RPC error into it.
 func (c *Client) httpFailure(status int, body []byte) (e *Error) {
 	e = &Error{Outcome: OutcomeHTTPError, Message: fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))}
-	defer func() { e.status = status }()
+	defer func() { e.Status = status }()
 	var a wireAnswer
 	if decode(body, &a) == nil && bytes.HasPrefix(a.Error, []byte("{")) {
 		e = c.rpcFailure(a.Error)
@@ -120,7 +120,7 @@ func (c *Client) rpcFailure(object json.RawMessage) *Error {
 	if decode(object, &parsed) != nil {
 		return &Error{Outcome: OutcomeRPCError, Message: "an error without a code"}
 	}
-	e := &Error{Outcome: OutcomeRPCError, Code: parsed.Code, Message: fmt.Sprintf("error %d: %s", parsed.Code, c.scrub(parsed.Message))}
+	e := &Error{Outcome: OutcomeRPCError, Code: parsed.Code, Message: fmt.Sprintf("error %d: %s", parsed.Code, c.Scrub(parsed.Message))}
 	switch parsed.Code {
 	case http.StatusTooManyRequests, -32005, -32007, -32009, -33000:
 		e.Outcome = OutcomeRateLimited

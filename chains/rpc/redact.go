@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -44,6 +45,39 @@ const (
 	// minSecret is the length from which a part of a URL is taken for a possible secret. "v3" and "rpc" are none.
 	minSecret = 4
 )
+
+// scrubbing is what keeps a client's secrets out of what is shown.
+type scrubbing struct {
+	mu sync.Mutex
+	// configured are the secrets that stay, read those that were read from files lately.
+	configured, read []Secret
+	scrub            func(string) string
+}
+
+// maxRead bounds how many secrets are remembered that were read from files: those of long ago come back from nowhere.
+const maxRead = 16
+
+// hide keeps the secrets of the configuration out of whatever Scrub gives.
+func (s *scrubbing) hide(configured ...Secret) {
+	s.configured, s.scrub = configured, scrubber(configured...)
+}
+
+// hideRead keeps more of them out, which were read from files.
+func (s *scrubbing) hideRead(secrets []Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = append(s.read, secrets...)
+	s.read = s.read[max(0, len(s.read)-maxRead):]
+	s.scrub = scrubber(slices.Concat(s.configured, s.read)...)
+}
+
+// Scrub makes a server's own words fit to be shown: see scrubber.
+func (c *Client) Scrub(text string) string {
+	c.scrubbing.mu.Lock()
+	scrub := c.scrubbing.scrub
+	c.scrubbing.mu.Unlock()
+	return scrub(text)
+}
 
 // scrubber makes a function that makes a server's own words fit to be shown: no secret stays in them, and of a secret URL
 // no part that could be a key, in whatever encoding servers echo it, nor control characters, nor more than maxMessage

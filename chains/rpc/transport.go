@@ -3,12 +3,15 @@ package rpc
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -41,16 +44,29 @@ type arrival struct {
 	received int64
 	// retryAfter is how long the server wants to be left alone.
 	retryAfter time.Duration
+	// etag identifies the answer, where the server says so.
+	etag string
 	// done, where there is one, must be called when the body is no longer needed.
 	done func()
 }
 
+// release gives what must be called when the body is no longer needed.
+func (a arrival) release() func() {
+	if a.done == nil {
+		return func() {}
+	}
+	return a.done
+}
+
 // poster is a carrier by HTTP.
 type poster struct {
-	client  *Client
-	url     string
-	headers http.Header
-	http    *http.Client
+	client      *Client
+	url         string
+	headers     http.Header
+	credentials *credentials
+
+	mu   sync.Mutex
+	http *http.Client
 }
 
 // carry implements carrier.
@@ -59,20 +75,26 @@ func (p *poster) carry(ctx context.Context, message []byte, _, _ uint64) (arriva
 	if err != nil {
 		return arrival{}, &Error{Outcome: OutcomeConnection, Message: "the URL can't be used"}
 	}
-	for name, values := range p.headers {
-		request.Header[name] = values
-	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json")
-	response, err := p.http.Do(request)
+	return p.send(request)
+}
+
+// send sends a request with what the endpoint wants to see in each, and reads the answer.
+func (p *poster) send(request *http.Request) (arrival, *Error) {
+	client, failure := p.prepare(request)
+	if failure != nil {
+		return arrival{}, failure
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return arrival{}, p.client.brokenOff(err, describeConnection(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	counted := &counter{from: response.Body}
-	body, done, err := p.client.readAll(ctx, counted, response.ContentLength)
+	body, done, err := p.client.readAll(request.Context(), counted, response.ContentLength)
 	a := arrival{
 		status: response.StatusCode, body: body, done: done, received: counted.n, retryAfter: retryAfter(response.Header),
+		etag: response.Header.Get("ETag"),
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -83,7 +105,37 @@ func (p *poster) carry(ctx context.Context, message []byte, _, _ uint64) (arriva
 	return a, nil
 }
 
-func (p *poster) close() { p.http.CloseIdleConnections() }
+// prepare puts the headers into a request, and gives the client that trusts what is to be trusted now.
+func (p *poster) prepare(request *http.Request) (*http.Client, *Error) {
+	for name, values := range p.headers {
+		request.Header[name] = values
+	}
+	request.Header.Set("Accept", "application/json")
+	secrets, failure := p.credentials.apply(request.Header)
+	if failure != nil {
+		return nil, failure
+	}
+	if len(secrets) > 0 {
+		p.client.scrubbing.hideRead(secrets)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	roots, changed, failure := p.credentials.roots()
+	if failure != nil {
+		return nil, failure
+	}
+	if changed {
+		p.http.CloseIdleConnections()
+		p.http = newHTTPClient(&p.client.dials, roots)
+	}
+	return p.http, nil
+}
+
+func (p *poster) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.http.CloseIdleConnections()
+}
 
 // counter counts what is read through it.
 type counter struct {
@@ -165,9 +217,13 @@ func retryAfter(header http.Header) time.Duration {
 	return 0
 }
 
-// newHTTPClient makes an HTTP client of its own for one endpoint: no connection is shared with another network.
-func newHTTPClient(dials *atomic.Uint64) *http.Client {
+// newHTTPClient makes an HTTP client of its own for one endpoint: no connection is shared with another network. It trusts
+// the certificates given, or those of the system for nil.
+func newHTTPClient(dials *atomic.Uint64, roots *x509.CertPool) *http.Client {
 	transport := newTransport(dials)
+	if roots != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
 	transport.ForceAttemptHTTP2 = true
 	return withoutRedirects(transport)
 }

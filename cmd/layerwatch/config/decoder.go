@@ -217,10 +217,7 @@ func (d *decoder) file(path string, node *yaml.Node) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(d.folder, name)
-	}
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(d.inFolder(name))
 	if err != nil {
 		var at *fs.PathError
 		if errors.As(err, &at) {
@@ -234,6 +231,14 @@ func (d *decoder) file(path string, node *yaml.Node) (string, bool) {
 		d.report(path, node, "the file is empty")
 	}
 	return text, text != ""
+}
+
+// inFolder gives the path of a file that is named relatively to the configuration's folder, or absolutely.
+func (d *decoder) inFolder(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(d.folder, name)
 }
 
 func (d *decoder) duration(into *time.Duration) func(path string, node *yaml.Node) {

@@ -51,6 +51,13 @@ func (p *parser) endpoint(path string, node *yaml.Node) chains.Endpoint {
 		{"bearer_token", h.bearer(p.text)},
 		{"bearer_token_file", h.bearer(p.file)},
 		{"basic_auth", h.basic},
+		{"cookie_file", h.kept(&e.CookieFile, authorization)},
+		{"macaroon_file", h.kept(&e.MacaroonFile, macaroon)},
+		{"ca_file", func(path string, node *yaml.Node) {
+			if name, ok := p.text(path, node); ok {
+				e.CAFile = p.inFolder(name)
+			}
+		}},
 		{"rate_limit", func(path string, node *yaml.Node) { e.RateLimit = p.number(path, node) }},
 		{"budget", func(path string, node *yaml.Node) { e.Budget = p.budget(path, node) }},
 		{"credits", func(path string, node *yaml.Node) { e.Price = p.price(path, node) }},
@@ -70,6 +77,11 @@ func (p *parser) endpoint(path string, node *yaml.Node) chains.Endpoint {
 	for _, key := range []string{"ws_url", "ws_url_file"} {
 		if given[key] != nil && webSocket.MatchString(e.URL.Reveal()) {
 			p.report(path+"."+key, given[key], "is not needed: url is a WebSocket already")
+		}
+	}
+	for _, key := range []string{"cookie_file", "macaroon_file", "ca_file"} {
+		if given[key] != nil && webSocket.MatchString(e.URL.Reveal()) {
+			p.report(path+"."+key, given[key], "is not used with a WebSocket: give the http:// or https:// address as url")
 		}
 	}
 	h.notInURL(given, e)

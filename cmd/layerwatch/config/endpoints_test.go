@@ -3,6 +3,7 @@ package config_test
 import (
 	"encoding/base64"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -67,6 +68,15 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("want %v", c.want)
 			}
 		})
+	}
+}
+
+// What stands in them is read whenever it has changed, so that they need not be there yet.
+func TestFilesOfCredentials(t *testing.T) {
+	t.Parallel()
+	e := oneEndpoint(t, "url: 'https://a.example', cookie_file: /bitcoin/.cookie, macaroon_file: lnd/readonly.macaroon, ca_file: tls.cert")
+	if e.CookieFile != "/bitcoin/.cookie" || e.MacaroonFile != filepath.Join("testdata", "lnd", "readonly.macaroon") || e.CAFile != filepath.Join("testdata", "tls.cert") {
+		t.Errorf("%s, %s, %s", e.CookieFile, e.MacaroonFile, e.CAFile)
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
-const authorization = "Authorization"
+const (
+	authorization = "Authorization"
+	macaroon      = "Grpc-Metadata-Macaroon"
+)
 
 var (
 	// headerName is a token of RFC 7230.
@@ -81,6 +84,15 @@ func (h *headers) basic(path string, node *yaml.Node) {
 	}, "username")
 	h.oneOf(path, node, h.given(node), "password")
 	h.values[authorization] = chains.NewSecret("Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password)))
+}
+
+// kept reads the name of a file that is read whenever a request is made: what stands in it becomes the value of a header.
+func (h *headers) kept(into *string, header string) func(string, *yaml.Node) {
+	return func(path string, node *yaml.Node) {
+		if name, ok := h.text(path, node); ok && h.free(path, node, header) {
+			*into = h.inFolder(name)
+		}
+	}
 }
 
 // value reads what becomes a header's value, or part of it.

@@ -1,7 +1,7 @@
 package config_test
 
 const endpointKeys = "name, url, url_file, ws_url, ws_url_file, headers, header_files, bearer_token, bearer_token_file, basic_auth, " +
-	"rate_limit, budget, credits, timeout, batch"
+	"cookie_file, macaroon_file, ca_file, rate_limit, budget, credits, timeout, batch"
 
 // endpointProblems are of endpoints.
 func endpointProblems() []problemCase {

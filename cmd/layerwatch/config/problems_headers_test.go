@@ -100,6 +100,17 @@ func credentialProblems() []problemCase {
 		{"user of a websocket and bearer", onEthereum + "      - url: wss://a:b@a.example\n" + bearer, inURL("url", "bearer_token", "4")},
 		{"user of ws_url and bearer", onEndpoint + bearer + "        ws_url: wss://a:b@a.example\n", inURL("ws_url", "bearer_token", "6")},
 		{"user of a file and bearer", onEthereum + "      - url_file: user\n" + bearer, inURL("url_file", "bearer_token", "4")},
+		{"cookie and bearer", onEndpoint + "        cookie_file: .cookie\n" + bearer, already("bearer_token", "cookie_file", "6")},
+		{"cookie and user", onEthereum + user + "        cookie_file: .cookie\n", inURL("url", "cookie_file", "4")},
+		{"cookie list", onEndpoint + "        cookie_file: [a]\n", []string{endpointPath + "cookie_file: must be a single value (line 5)"}},
+		{"macaroon and header", onEndpoint + "        macaroon_file: a\n        headers: {grpc-metadata-macaroon: a}\n", []string{
+			endpointPath + "headers.grpc-metadata-macaroon: is given twice (line 6)",
+		}},
+		{"files for a websocket", onEthereum + "      - url: wss://a.example\n        cookie_file: a\n        macaroon_file: b\n        ca_file: c\n", []string{
+			endpointPath + "cookie_file: is not used with a WebSocket: give the http:// or https:// address as url (line 5)",
+			endpointPath + "macaroon_file: is not used with a WebSocket: give the http:// or https:// address as url (line 6)",
+			endpointPath + "ca_file: is not used with a WebSocket: give the http:// or https:// address as url (line 7)",
+		}},
 		{"bearer without a value", onEndpoint + "        bearer_token:\n", []string{endpointPath + "bearer_token: is empty (line 5)"}},
 		{"bearer list", onEndpoint + "        bearer_token: [a]\n", []string{endpointPath + "bearer_token: must be a single value (line 5)"}},
 		{"bearer with its scheme", onEndpoint + "        bearer_token: Bearer a\n", []string{

@@ -30,6 +30,7 @@ func TestReadmeExample(t *testing.T) {
 		"name", "family", "chain_id", "block_interval", "layer", "parent", "currency", "slots", "poll_interval", "stale_after", "backfill",
 		"endpoints", "url", "url_file", "rate_limit", "timeout", "batch", "ws_url",
 		"blocks", "ws_url_file", "headers", "header_files", "bearer_token", "bearer_token_file", "basic_auth", "budget", "credits",
+		"cookie_file", "macaroon_file", "ca_file", "contracts", "options", "gas", "price_feeds", "uptime_feed", "multicall", "least_priority_fee_wei",
 	} {
 		if !strings.Contains(string(readme), "`"+key+"`") {
 			t.Errorf("the README does not explain %s", key)
