@@ -57,11 +57,26 @@ func (s *settling) add(number uint64, at time.Time, events []chains.Event) {
 		list := s.happened[e.Kind()]
 		list = append(list, happening{Event: e, block: number, at: at})
 		slices.SortStableFunc(list, func(a, b happening) int { return cmp.Compare(a.block, b.block) })
-		for len(list) > 1 && list[1].block+remembered < number {
-			list = list[1:]
-		}
-		s.happened[e.Kind()] = list
+		s.happened[e.Kind()] = trim(list, number)
 	}
+}
+
+// trim drops, of what is too old for a reorg to reach, all but the newest and the newest that took nothing back.
+func trim(list []happening, head uint64) []happening {
+	old := slices.IndexFunc(list, func(h happening) bool { return h.block+remembered >= head })
+	if old < 0 {
+		old = len(list)
+	}
+	kept := slices.Clone(list[max(0, old-1):])
+	if old == 0 || !kept[0].Back {
+		return kept
+	}
+	for _, h := range slices.Backward(list[:old]) {
+		if !h.Back {
+			return slices.Insert(kept, 0, h)
+		}
+	}
+	return kept
 }
 
 // do implements account.
@@ -172,7 +187,10 @@ func (s *settling) lookBack(ctx context.Context) {
 	}
 	s.tries--
 	blocks, err := s.settler.LookBack(ctx, s.tracker.cursor.Blocks[0].Number)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
 		s.fail(chains.ReasonOf(err), err)
 		return
 	}
