@@ -182,6 +182,8 @@ func (p *parser) complete(path string, node *yaml.Node, given map[string]*yaml.N
 		n.Slots = n.Slots && given["slots"] != nil
 	}
 	n.Endpoints = chains.NameEndpoints(n.Endpoints)
+	family, ok := chains.FamilyNamed(p.families, n.Family)
+	n.Blockless = family.Blockless
 	n = n.Complete()
 	if n.Name == "" {
 		return n // It could be any.
@@ -190,7 +192,6 @@ func (p *parser) complete(path string, node *yaml.Node, given map[string]*yaml.N
 	if n.Family == "" || p.wrong(path+".family") {
 		return n
 	}
-	family, ok := chains.FamilyNamed(p.families, n.Family)
 	switch {
 	case !ok:
 		p.report(path+".family", given["family"], "there is no family %s; there are: %s", quote(n.Family), p.familyNames())

@@ -3,6 +3,7 @@ package config_test
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func FuzzParse(f *testing.F) {
 	for _, c := range allProblems() {
 		f.Add([]byte(c.file))
 	}
-	for _, c := range append(leaky(), leakyCredentials()...) {
+	for _, c := range slices.Concat(leaky(), leakyContracts(), leakyCredentials()) {
 		// The key is in the environment alone: what a file itself has could be a name by accident.
 		f.Add([]byte(strings.ReplaceAll(c.file, canary, "${RPC_KEY}")))
 	}

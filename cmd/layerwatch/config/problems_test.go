@@ -114,7 +114,7 @@ networks:
 
 func allProblems() []problemCase {
 	return slices.Concat(fileProblems(), networkProblems(), parentProblems(), valueProblems(), endpointProblems(),
-		headerProblems(), credentialProblems(), priceProblems())
+		headerProblems(), credentialProblems(), priceProblems(), contractProblems())
 }
 
 // fileProblems are of the file as a whole.

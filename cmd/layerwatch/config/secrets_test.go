@@ -89,6 +89,28 @@ func leaky() []problemCase {
 	}
 }
 
+// leakyContracts are the same for contracts, options and costs.
+func leakyContracts() []problemCase {
+	network := func(keys string) string { return "networks: [{name: optimism, " + keys + "}]" }
+	return []problemCase{
+		{name: "contract's name", file: network("contracts: {" + canary + ": '0x'}")},
+		{name: "contract's address", file: network("contracts: {portal: " + canary + "}")},
+		{name: "contract list", file: network("contracts: {portal: [" + canary + "]}")},
+		{name: "option's name", file: network("options: {" + canary + ": a}")},
+		{name: "option's value", file: "networks: [{name: scroll, options: {posted_tag: " + canary + "}}]"},
+		{name: "option of another family", file: network("options: {heimdall_url: " + canary + "}")},
+		{name: "gas's operation", file: network("gas: {" + canary + ": 1}")},
+		{name: "gas", file: network("gas: {swap: " + canary + "}")},
+		{name: "feed's currency alone", file: network("price_feeds: [{currency: " + canary + "}]")},
+		{name: "feed's address", file: network("price_feeds: [{currency: " + canary + ", address: " + canary + "}]")},
+		{name: "feed's heartbeat", file: network("price_feeds: [{heartbeat: " + canary + "}]")},
+		{name: "uptime feed", file: network("uptime_feed: " + canary)},
+		{name: "multicall", file: network("multicall: " + canary)},
+		{name: "least tip", file: network("least_priority_fee_wei: " + canary)},
+		{name: "cookie of a WebSocket", file: "networks: [{name: ethereum, endpoints: [{url: 'wss://" + canary + "', cookie_file: " + canary + "}]}]"},
+	}
+}
+
 // leakyCredentials are the same for what is sent in headers, and for what it costs.
 func leakyCredentials() []problemCase {
 	endpoint := func(keys string) string {
@@ -141,7 +163,7 @@ func leakyCredentials() []problemCase {
 
 func TestProblemsHideSecrets(t *testing.T) {
 	t.Parallel()
-	for _, c := range append(leaky(), leakyCredentials()...) {
+	for _, c := range slices.Concat(leaky(), leakyContracts(), leakyCredentials()) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			networks, problems := loader(environmentURL()).Parse([]byte(c.file), t.TempDir())
