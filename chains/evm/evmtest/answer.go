@@ -83,6 +83,20 @@ func (n *Node) answer(s *state, v *view, on *socket, a *answer) {
 		a.fail(methodNotFound, "the method "+method+" does not exist/is not available")
 		return
 	}
+	if s.Answer != nil {
+		switch result, code, message := s.Answer(method, a.call.Params); {
+		case code != 0:
+			a.fail(code, message)
+			return
+		case result != "":
+			a.result = []byte(result)
+			return
+		}
+	}
+	if method == "eth_getLogs" && s.Logs != nil {
+		v.logs(a, s.Logs)
+		return
+	}
 	switch method {
 	case "eth_chainId":
 		a.result = appendNumber(nil, v.chainID)

@@ -2,6 +2,7 @@ package evmtest
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strconv"
 )
@@ -22,6 +23,11 @@ type Settings struct {
 	Compress bool
 	// ClientVersion is what web3_clientVersion answers, by default that of a geth.
 	ClientVersion string
+	// Logs are what eth_getLogs finds; nil is a node without that method.
+	Logs *Logs
+	// Answer, where it is given, may answer a call instead of the node: by a result, which is JSON, or by an error, where the
+	// code is not 0. It leaves the call to the node by an empty result and no code.
+	Answer func(method string, params []json.RawMessage) (result string, code int, message string)
 }
 
 const clientVersion = "Geth/v1.16.4-stable-41714b49/linux-amd64/go1.24.7"
