@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,8 @@ type stand struct {
 	// event is the one that told, newest the newest one, since when that is not the same.
 	event, newest chains.Event
 	since         time.Time
+	// tried is when the newest one was last asked about.
+	tried time.Time
 	chains.Standing
 }
 
@@ -57,7 +60,10 @@ func newChild(n chains.Network, own, parent *source) *child {
 
 // prepare looks up what tells of the settlement. The error is that of a parent that does not answer.
 func (c *child) prepare(ctx context.Context, parent Node) error {
+	var calls int
+	parent.calls = &calls
 	rules, err := c.own.stack.Settlement(ctx, c.network, parent)
+	c.spend(calls)
 	switch {
 	case err != nil && !IsAnswer(err):
 		return err
@@ -73,6 +79,9 @@ func (c *child) prepare(ctx context.Context, parent Node) error {
 	c.rules = rules
 	return nil
 }
+
+// spend notes calls that were made. If they were more than there were left, the next ones have to wait for them.
+func (c *child) spend(calls int) { c.budget.ReserveN(time.Now(), min(calls, callsAtOnce)) }
 
 // addresses and topics are those of the logs that tell of it.
 func (c *child) addresses() []common.Address {
@@ -198,7 +207,8 @@ func (c *child) note(newest []chains.Event) {
 	}
 }
 
-// resolve finds out which blocks the newest events are about, the one that waits for longest first, as far as it may ask.
+// resolve finds out which blocks the newest events are about, as far as it may ask: the one that was not asked about for
+// longest first, so that one that can't be found out does not keep the others from it.
 func (c *child) resolve(ctx context.Context) error {
 	var due []*stand
 	for _, s := range c.stands {
@@ -206,23 +216,25 @@ func (c *child) resolve(ctx context.Context) error {
 			due = append(due, s)
 		}
 	}
-	slices.SortFunc(due, func(a, b *stand) int { return a.since.Compare(b.since) })
+	slices.SortFunc(due, func(a, b *stand) int { return cmp.Or(a.tried.Compare(b.tried), a.since.Compare(b.since)) })
+	var failures []error
 	for _, s := range due {
 		if err := c.resolveOne(ctx, s); err != nil {
-			return fmt.Errorf("find out which block of %s is %s: %w", c.network.Name, s.newest.Stage, err)
+			failures = append(failures, fmt.Errorf("find out which block of %s is %s: %w", c.network.Name, s.newest.Stage, err))
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 func (c *child) resolveOne(ctx context.Context, s *stand) error {
 	var calls int
 	own, parent := c.own.besideNode(&calls), c.parent.besideNode(&calls)
-	defer func() { c.budget.AllowN(time.Now(), min(calls, callsAtOnce)) }()
+	defer func() { c.spend(calls) }()
 	if s.event != s.newest {
 		if c.budget.Tokens() < 1 {
 			return nil
 		}
+		s.tried = time.Now()
 		standing, err := c.rules.Resolve(ctx, s.newest, own, parent)
 		if errors.Is(err, ErrUnresolvable) {
 			s.event = s.newest
@@ -235,6 +247,7 @@ func (c *child) resolveOne(ctx context.Context, s *stand) error {
 		s.event, s.Standing = s.newest, standing
 	}
 	if s.Stage != "" && s.Time.IsZero() && c.budget.Tokens() >= float64(calls+1) {
+		s.tried = time.Now()
 		b, err := own.Block(ctx, s.Number)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -66,6 +67,9 @@ func (f logFilter) call(arguments map[string]any, result *[]Log) *rpc.Call {
 
 // checkLogs judges whether logs are of the blocks that were asked for, and brings them into order.
 func checkLogs(logs []Log, of func(Log) bool) error {
+	if logs == nil { // The answer is null, which is not the same as no logs.
+		return rpc.BadResponse("the endpoint gives no list of logs")
+	}
 	for _, l := range logs {
 		if !of(l) {
 			return rpc.BadResponse("a log is of another block than was asked for")
@@ -109,16 +113,19 @@ func (l *logRange) shrink(asked uint64, err error) bool {
 // wideWords are what endpoints say of a range that is too wide or has too many logs (CHAINS.md sections 16.2 and 16.3).
 var wideWords = []string{
 	"block range", "range too large", "returned more than", "query exceeds limit", "response too large", "is too big",
-	"too many results", "eth_getlogs is limited", "exceeds limit of", "limit exceeded", "too many logs", "range is too",
+	"too many results", "eth_getlogs is limited", "exceeds limit of", "too many logs", "range is too",
 	"log response size", "query returned", "max results", "exceed maximum block range",
 }
 
+// tooMany is what an endpoint says that gives too many logs the code of a rate limit: -32005 (CHAINS.md section 16.2).
+const tooMany = "returned more than"
+
 // rangeTooWide tells whether an error says that logs of fewer blocks would be given.
 func rangeTooWide(err error) bool {
-	if !rpc.IsAnswer(err) {
-		return false
-	}
 	text := strings.ToLower(err.Error())
+	if !rpc.IsAnswer(err) {
+		return chains.ReasonOf(err) == rpc.OutcomeRateLimited && strings.Contains(text, tooMany)
+	}
 	return slices.ContainsFunc(wideWords, func(words string) bool { return strings.Contains(text, words) })
 }
 
@@ -152,10 +159,8 @@ func (r *Reader) readLogs(ctx context.Context, f logFilter, from, to uint64, las
 		if end == to {
 			calls = append(calls, blockCall(hexutil.EncodeUint64(to), &header))
 		}
-		if err := r.do(ctx, calls...); err != nil {
-			return nil, fmt.Errorf("read logs of blocks %d to %d: %w", from, end, err)
-		}
-		if err := calls[0].Err; err != nil {
+		// Some refuse the whole request for it, by a status of HTTP.
+		if err := cmp.Or(r.do(ctx, calls...), calls[0].Err); err != nil {
 			if r.logRange.shrink(end-from+1, err) {
 				continue
 			}

@@ -19,6 +19,9 @@ import (
 const (
 	// prepareEvery is how often the children's contracts are looked up: they change with upgrades.
 	prepareEvery = time.Hour
+	// prepareAgain is after how long they are looked up again where one child's did not answer as they should: that may have
+	// been the endpoint.
+	prepareAgain = 5 * time.Minute
 	// eventsKept bounds the blocks whose events are remembered.
 	eventsKept = 2 * recentBlocks
 )
@@ -104,16 +107,20 @@ func (s *settlement) prepare(ctx context.Context, r *Reader) error {
 		return nil
 	}
 	var filter logFilter
+	next := prepareEvery
 	for _, c := range s.children {
 		if err := c.prepare(ctx, r.node()); err != nil {
 			return fmt.Errorf("look up the contracts of %s: %w", c.network.Name, err)
 		}
 		filter.addresses = append(filter.addresses, c.addresses()...)
 		filter.topics = append(filter.topics, c.topics()...)
+		if c.problem != "" {
+			next = prepareAgain
+		}
 	}
 	filter.addresses = unique(filter.addresses)
 	filter.topics = unique(filter.topics)
-	s.filter, s.prepared = filter, time.Now()
+	s.filter, s.prepared = filter, time.Now().Add(next-prepareEvery)
 	return nil
 }
 

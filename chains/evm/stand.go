@@ -148,7 +148,7 @@ func (c *child) sample(ctx context.Context, transaction chains.Hash) error {
 	)
 	c.sampled = time.Now()
 	err := c.parent.besideNode(&calls).Ask(ctx, &answer, "eth_getTransactionReceipt", transaction.String())
-	c.budget.AllowN(time.Now(), calls)
+	c.spend(calls)
 	if err != nil || answer == nil {
 		return err // Without an answer, the node does not have it yet, or no more.
 	}
@@ -180,18 +180,29 @@ type sender struct {
 	To   *common.Address `json:"to"`
 }
 
-// searchBlock looks for batches that leave no log in a whole block of the parent, once a minute.
+// searchBlock looks for batches that leave no log in a whole block of the parent, once a minute. The child whom it serves
+// that has most calls left pays for it.
 func (s *settlement) searchBlock(ctx context.Context) (map[*child]chains.Hash, error) {
-	needed := slices.ContainsFunc(s.children, func(c *child) bool { return c.rules != nil && c.rules.Batches != nil })
+	var payer *child
+	for _, c := range s.children {
+		served := c.rules != nil && c.rules.Batches != nil
+		if served && (payer == nil || c.budget.Tokens() > payer.budget.Tokens()) {
+			payer = c
+		}
+	}
 	head, _ := s.parent.tail.newest()
-	if !needed || head.Hash.IsZero() || time.Since(s.searched) < sampleEvery {
+	if payer == nil || payer.budget.Tokens() < 1 || head.Hash.IsZero() || time.Since(s.searched) < sampleEvery {
 		return nil, nil
 	}
 	s.searched = time.Now()
-	var whole *struct {
-		Transactions []sender `json:"transactions"`
-	}
-	err := s.parent.besideNode(nil).Ask(ctx, &whole, "eth_getBlockByHash", head.Hash.String(), true)
+	var (
+		whole *struct {
+			Transactions []sender `json:"transactions"`
+		}
+		calls int
+	)
+	err := s.parent.besideNode(&calls).Ask(ctx, &whole, "eth_getBlockByHash", head.Hash.String(), true)
+	payer.spend(calls)
 	if err != nil || whole == nil {
 		return nil, err
 	}
