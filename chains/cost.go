@@ -20,6 +20,18 @@ const (
 	Swap Operation = "swap"
 )
 
+// The operations of payment channels.
+const (
+	// ChannelOpening and ChannelClosing put a channel's first and last transaction on the parent, both sides agreeing.
+	ChannelOpening Operation = "channel_opening"
+	ChannelClosing Operation = "channel_closing"
+	// ChannelForceClosing is the end of a channel that one side puts on the parent without the other.
+	ChannelForceClosing Operation = "channel_force_closing"
+	// ChannelPayment is a payment that one node between the two ends forwards, ChannelPayment3Hops one that three do.
+	ChannelPayment      Operation = "channel_payment"
+	ChannelPayment3Hops Operation = "channel_payment_3_hops"
+)
+
 // Component is a part of an operation's cost.
 type Component string
 
@@ -33,6 +45,8 @@ const (
 	L1Data Component = "l1_data"
 	// Operator is what the network's operator charges beside (OP Stack, since Isthmus).
 	Operator Component = "operator"
+	// Routing is what the nodes between two ends charge for forwarding a payment.
+	Routing Component = "routing"
 )
 
 // Gas is how much gas each operation takes.
@@ -52,7 +66,7 @@ type Costs map[Operation]map[Component]float64
 var (
 	TransactionCostNative = &Metric{
 		Name: "transaction_cost_native", Kind: Gauge, Labels: []string{"operation", "component"},
-		Help: "What an operation costs now, in whole coins of the network, by component: execution, priority, l1_data, operator. The sum is what is paid.",
+		Help: "What an operation costs now, in whole coins of the network, by component: execution, priority, l1_data, operator, routing. The sum is what is paid.",
 	}
 	TransactionCostUSD = &Metric{
 		Name: "transaction_cost_usd", Kind: Gauge, Labels: []string{"operation", "component"},

@@ -13,8 +13,12 @@ type Family struct {
 	Name string
 	// Metrics are those that it alone measures.
 	Metrics []*Metric
+	// Blockless tells that its networks have no blocks of their own.
+	Blockless bool
 	// Contracts are those on the parent that the family can do something with, Options what else it takes.
 	Contracts, Options []Setting
+	// Stages says what tells that a block has reached a stage of its settlement; a stage that is not there is not told.
+	Stages map[Stage]string
 	// Validate reports what the family can't work with in a network's configuration, as FieldErrors. It may be nil.
 	Validate func(Network) error
 	// Open makes the network's source. The context is that of the opening alone.
@@ -38,6 +42,8 @@ type Environment struct {
 	Observe func(Observation)
 	// Prices are those of all networks' coins.
 	Prices *Prices
+	// FeeRates are those of all networks that sell space in their blocks by the virtual byte.
+	FeeRates *FeeRates
 	// Large holds a buffer, nil at first, for unusually large answers: whoever reads one takes the buffer out and puts it
 	// back, so that all networks together do not take more memory than one.
 	Large chan []byte

@@ -18,6 +18,8 @@ type Metric struct {
 	Buckets []float64
 	// Stale says what becomes of a Gauge, or a Counter that Hides, that nobody refreshes.
 	Stale Staleness
+	// OfBlocks tells that it is measured in the network's blocks: a network without any does not have it.
+	OfBlocks bool
 	// Whole tells that it is measured in blocks that were read whole: a network whose blocks are sampled does not have it.
 	Whole bool
 	// Describes is, for a Gauge that is always 1, how many of its labels name what the others describe: a new description

@@ -24,59 +24,59 @@ var (
 		Help: "Unix time of the last successful read of the network's heads.",
 	}
 	BlockNumber = &Metric{
-		Name: "block_number", Kind: Gauge, Labels: []string{"tag"},
+		Name: "block_number", Kind: Gauge, OfBlocks: true, Labels: []string{"tag"},
 		Help: "Newest block under the tag.",
 	}
 	BlockTimestamp = &Metric{
-		Name: "block_timestamp_seconds", Kind: Gauge, Stale: Remains, Labels: []string{"tag"},
+		Name: "block_timestamp_seconds", Kind: Gauge, OfBlocks: true, Stale: Remains, Labels: []string{"tag"},
 		Help: "Unix time that the newest block under the tag states. It stays when the network can't be read: its age is the message.",
 	}
 	Blocks = &Metric{
-		Name: "blocks_total", Kind: Counter,
+		Name: "blocks_total", Kind: Counter, OfBlocks: true,
 		Help: "Blocks that became canonical, each counted once.",
 	}
 	BlocksReverted = &Metric{
-		Name: "blocks_reverted_total", Kind: Counter, Whole: true,
+		Name: "blocks_reverted_total", Kind: Counter, OfBlocks: true, Whole: true,
 		Help: "Blocks counted in blocks_total that a reorg replaced.",
 	}
 	BlocksMissed = &Metric{
-		Name: "blocks_missed_total", Kind: Counter,
+		Name: "blocks_missed_total", Kind: Counter, OfBlocks: true,
 		Help: "Blocks given up on, unread: the gap after an absence longer than backfill.",
 	}
 	BacklogBlocks = &Metric{
-		Name: "backlog_blocks", Kind: Gauge,
+		Name: "backlog_blocks", Kind: Gauge, OfBlocks: true,
 		Help: "Blocks between the last one counted and the newest: 0 unless layerwatch is catching up.",
 	}
 	Reorgs = &Metric{
-		Name: "reorgs_total", Kind: Counter, Whole: true,
+		Name: "reorgs_total", Kind: Counter, OfBlocks: true, Whole: true,
 		Help: "Reorgs: times that blocks already counted were replaced.",
 	}
 	ReorgDepth = &Metric{
-		Name: "reorg_depth_blocks", Kind: Histogram, Whole: true,
+		Name: "reorg_depth_blocks", Kind: Histogram, OfBlocks: true, Whole: true,
 		Buckets: []float64{1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128},
 		Help:    "How many blocks a reorg replaced.",
 	}
 	ChainRestarts = &Metric{
-		Name: "chain_restarts_total", Kind: Counter,
+		Name: "chain_restarts_total", Kind: Counter, OfBlocks: true,
 		Help: "Times that the network began anew from another genesis block, as a reset devnet does.",
 	}
 	BlockInterval = &Metric{
-		Name: "block_interval_seconds", Kind: Histogram,
+		Name: "block_interval_seconds", Kind: Histogram, OfBlocks: true,
 		Buckets: []float64{.1, .2, .25, .3, .4, .5, .75, 1, 1.5, 2, 3, 4, 5, 6, 8, 12, 18, 24, 36, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200},
-		Help: "Time between a block and its parent by their own timestamps. Where blocks are closer than timestamps can tell " +
+		Help: "Time between a block and its parent by their own timestamps; 0 where those run backwards, as they may on Bitcoin. Where blocks are closer than timestamps can tell " +
 			"apart, each block counts the mean interval of the last minute instead.",
 	}
 	BlockIntervalExpected = &Metric{
-		Name: "block_interval_expected_seconds", Kind: Gauge, Stale: Remains,
+		Name: "block_interval_expected_seconds", Kind: Gauge, OfBlocks: true, Stale: Remains,
 		Help: "Nominal time between two blocks.",
 	}
 	BlockDelay = &Metric{
-		Name: "block_delay_seconds", Kind: Histogram, Whole: true,
+		Name: "block_delay_seconds", Kind: Histogram, OfBlocks: true, Whole: true,
 		Buckets: []float64{.05, .1, .25, .5, .75, 1, 1.5, 2, 3, 4, 6, 8, 12, 18, 24, 36, 60, 120, 300, 900, 3600},
 		Help:    "Time from a block's own timestamp until it was read here, blocks that were caught up on included; 0 for a block from the future.",
 	}
 	SlotsMissed = &Metric{
-		Name: "slots_missed_total", Kind: Counter, Whole: true,
+		Name: "slots_missed_total", Kind: Counter, OfBlocks: true, Whole: true,
 		Help: "Slots that stayed without a block, on networks whose blocks stand in fixed slots.",
 	}
 	WatcherFailures = &Metric{
@@ -146,6 +146,12 @@ var (
 		Help: "Bytes of the answers' bodies, after decompression.",
 	}
 )
+
+// Transactions is a metric that several families share.
+var Transactions = &Metric{
+	Name: "transactions_total", Kind: Counter, Whole: true,
+	Help: "Transactions of the blocks counted in blocks_total.",
+}
 
 // Metrics lists the metrics that every network has.
 func Metrics() []*Metric {

@@ -27,6 +27,9 @@ type Network struct {
 	Genesis Hash
 	// BlockInterval is the nominal time between two blocks.
 	BlockInterval time.Duration
+	// Blockless tells that the network has no blocks of its own, as a network of payment channels has none: there is nothing
+	// to follow, and a poll reads how it is now.
+	Blockless bool
 	// Slots tells that blocks stand in fixed slots of BlockInterval, which can stay empty.
 	Slots bool
 	// PollInterval overrides the schedule that is derived from BlockInterval; zero leaves it.
@@ -131,6 +134,8 @@ type BlobParameters struct {
 const (
 	// DefaultBackfill is an hour of blocks.
 	DefaultBackfill = time.Hour
+	// DefaultPollInterval is that of a network without blocks.
+	DefaultPollInterval = 30 * time.Second
 	// DefaultTimeout bounds a request.
 	DefaultTimeout = 10 * time.Second
 	// DefaultHeartbeat is how often a feed is taken to be updated where nobody says: that of ETH / USD on Ethereum.
@@ -150,6 +155,9 @@ const (
 
 // Complete fills in what can be derived: the timing from the block interval, the limits of the endpoints.
 func (n Network) Complete() Network {
+	if n.Blockless && n.PollInterval == 0 {
+		n.PollInterval = DefaultPollInterval
+	}
 	if n.StaleAfter == 0 {
 		n.StaleAfter = min(max(5*n.BlockInterval, minStaleAfter), maxStaleAfter)
 		n.StaleAfter = max(n.StaleAfter, 3*n.PollInterval)
@@ -198,7 +206,21 @@ func (n Network) SampledPause() time.Duration {
 
 // BackfillBlocks is Backfill in blocks, at least one.
 func (n Network) BackfillBlocks() uint64 {
+	if n.Blockless {
+		return 1
+	}
 	return max(1, uint64(n.Backfill/n.BlockInterval))
+}
+
+// Has tells whether a metric can be of the network, given whether it has blocks, and how they are read.
+func (n Network) Has(m *Metric) bool {
+	switch {
+	case n.Blockless:
+		return !m.OfBlocks
+	case m == SlotsMissed:
+		return n.Slots && !n.Sampled
+	}
+	return !n.Sampled || !m.Whole
 }
 
 // Validate reports everything that makes the network unwatchable, each error naming the field as the configuration
@@ -214,7 +236,10 @@ func (n Network) Validate() error {
 	if n.ChainID == "" {
 		report("chain_id", "is missing: it guards against an endpoint of another network")
 	}
-	if n.BlockInterval <= 0 {
+	switch {
+	case n.Blockless && n.BlockInterval != 0:
+		report("block_interval", "%q has no blocks of its own: say how often to read it as poll_interval", n.Name)
+	case !n.Blockless && n.BlockInterval <= 0:
 		report("block_interval", "is missing: say how far apart blocks are, such as 12s")
 	}
 	switch {

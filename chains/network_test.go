@@ -120,6 +120,9 @@ func TestSampledPause(t *testing.T) {
 func TestSampledPauseOfTheCatalogue(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n Network) {
+		if n.Family == "bitcoin" || n.Blockless {
+			return // Nobody tells of many of their blocks at once.
+		}
 		pause := n.SampledPause()
 		if pause < n.BlockInterval || 2*pause > n.StaleAfter {
 			t.Errorf("a poll each %s, blocks each %s, stale after %s", pause, n.BlockInterval, n.StaleAfter)
@@ -174,5 +177,26 @@ func TestNameEndpoints(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A network without blocks is complete without an interval of blocks, and nothing is divided by it.
+func TestBlockless(t *testing.T) {
+	t.Parallel()
+	n := Network{
+		Name: "channels", Family: "f", Layer: 2, Parent: "p", ChainID: "main", Blockless: true, Endpoints: public("https://one.example"),
+	}.Complete()
+	if err := n.Validate(); err != nil {
+		t.Error(err)
+	}
+	if n.PollInterval != DefaultPollInterval || n.StaleAfter != 3*DefaultPollInterval || n.BackfillBlocks() != 1 {
+		t.Errorf("it is read every %s, stale after %s, caught up on by %d blocks", n.PollInterval, n.StaleAfter, n.BackfillBlocks())
+	}
+	if n.Has(BlockNumber) || n.Has(Blocks) || !n.Has(NetworkUp) || !n.Has(WatcherPanics) {
+		t.Error("it has metrics of blocks, or lacks its own")
+	}
+	n.BlockInterval = time.Second
+	if err := n.Validate(); err == nil || !strings.Contains(err.Error(), "block_interval") {
+		t.Errorf("blocks of a network without any: %v", err)
 	}
 }

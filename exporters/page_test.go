@@ -117,6 +117,13 @@ func TestPage(t *testing.T) {
 			},
 		},
 		{
+			"up without blocks",
+			func(s *chains.NetworkStatus) {
+				s.Network.Blockless, s.LastRead = true, s.Since.Add(time.Minute)
+			},
+			[]string{"devnet", "2 on ethereum", "up", "", "", "first.example | second.example"},
+		},
+		{
 			"stale",
 			func(s *chains.NetworkStatus) {
 				s.LastRead, s.Backlog, s.Head = s.Since.Add(time.Minute-1), 12, chains.Block{Number: 7, Time: s.Since}

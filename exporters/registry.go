@@ -94,7 +94,9 @@ func (r *Registry) Watch(n chains.Network) {
 	})
 	now := time.Now()
 	r.add(net, times{at: now, now: now}, chains.InfoSample(n))
-	r.add(net, times{at: now, now: now}, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
+	if n.Has(chains.BlockIntervalExpected) {
+		r.add(net, times{at: now, now: now}, chains.BlockIntervalExpected.Sample(n.BlockInterval.Seconds()))
+	}
 	for _, e := range n.Endpoints { // They are alerted on: the first event must be an increase, too.
 		net.of(r.metrics[chains.EndpointWrongChain], []string{e.Name})
 		net.of(r.metrics[chains.EndpointDisagreements], []string{e.Name})
@@ -114,8 +116,7 @@ func hasEndpoint(n chains.Network, name string) bool {
 func (r *Registry) startCounters(net *network, n chains.Network) {
 	for _, m := range chains.Metrics() {
 		counts := m.Kind == chains.Counter || m.Kind == chains.Histogram
-		has := (n.Slots || m != chains.SlotsMissed) && (!n.Sampled || !m.Whole) && m.Stale != chains.Hides
-		if counts && len(m.Labels) == 0 && has {
+		if counts && len(m.Labels) == 0 && m.Stale != chains.Hides && n.Has(m) {
 			net.of(r.metrics[m], nil)
 		}
 	}

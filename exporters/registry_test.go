@@ -114,8 +114,15 @@ func TestCountersBeginAtZero(t *testing.T) {
 	sampled := devnet()
 	sampled.Name, sampled.Sampled = "sampled", true
 	r.Watch(sampled)
+	blockless := devnet()
+	blockless.Name, blockless.Blockless = "blockless", true
+	r.Watch(blockless)
 	got := scrape(t, r)
 	for _, m := range chains.Metrics() {
+		value, ok := got[m.Name+`{network="blockless"}`]
+		if counts := m.Kind == chains.Counter && len(m.Labels) == 0 && m.Stale != chains.Hides; ok && m.OfBlocks || counts && !ok && !m.OfBlocks {
+			t.Errorf("without blocks: %s is %q", m.Name, value)
+		}
 		if value, ok := got[m.Name+`{network="sampled"}`]; ok && m.Whole {
 			t.Errorf("%s is %s on a network that does not have it", m.Name, value)
 		}

@@ -195,7 +195,12 @@ func watch(t *testing.T, n chains.Network, source chains.Source, store Store, b 
 
 func watchInto(t *testing.T, n chains.Network, source chains.Source, store Store, observe func(chains.Observation)) (stop func()) {
 	t.Helper()
-	w := newWatcher(n, source, store, observe, zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel)))
+	return run(t, newWatcher(n, source, store, observe, zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))))
+}
+
+// run runs a watcher in the background until the test ends or stop is called.
+func run(t *testing.T, w *Watcher) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -76,11 +76,7 @@ func (w *Watcher) measure(step Step, now time.Time) []chains.Sample {
 func (w *Watcher) publish(heads chains.Heads) {
 	now := time.Now()
 	backlog := w.tracker.Backlog(heads.Latest.Number)
-	samples := slices.Concat(heads.Samples, []chains.Sample{
-		chains.NetworkUp.Sample(1),
-		chains.NetworkLastRead.Sample(seconds(now)),
-		chains.BacklogBlocks.Sample(float64(backlog)),
-	})
+	samples := slices.Concat(heads.Samples, readSamples(now), []chains.Sample{chains.BacklogBlocks.Sample(float64(backlog))})
 	for tag, b := range heads.Tagged {
 		samples = append(samples,
 			chains.BlockNumber.Sample(float64(b.Number), string(tag)),
@@ -92,6 +88,11 @@ func (w *Watcher) publish(heads chains.Heads) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.status.LastRead, w.status.Head, w.status.Backlog = now, heads.Latest, backlog
+}
+
+// readSamples tell that the network was read.
+func readSamples(now time.Time) []chains.Sample {
+	return []chains.Sample{chains.NetworkUp.Sample(1), chains.NetworkLastRead.Sample(seconds(now))}
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -86,7 +86,9 @@ func newWatcher(network chains.Network, source chains.Source, store Store, obser
 		schedule: newSchedule(network), pace: pace{expected: network.BlockInterval},
 		wake: make(chan struct{}, 1), status: chains.NetworkStatus{Network: network, Since: time.Now()},
 	}
-	w.account = w
+	if w.account = w; network.Blockless {
+		w.account = blockless{w}
+	}
 	return w
 }
 
@@ -293,8 +295,13 @@ func (w *Watcher) read(ctx context.Context) (head chains.Block, err error) {
 
 // follow advances to the heads that a reader told, and publishes them: not before the blocks up to them have shown that
 // the reader is to be believed. Heads behind what was read already are published only when they stay so: behind one URL
-// stand several servers, and the newest block must not go back and forth between them.
+// stand several servers, and the newest block must not go back and forth between them. Where there are no blocks, there is
+// nothing to advance to.
 func (w *Watcher) follow(ctx context.Context, reader chains.Reader, heads chains.Heads) error {
+	if w.network.Blockless {
+		w.account.publish(heads)
+		return nil
+	}
 	w.catchUp.begin(w.log, w.tracker.Backlog(heads.Latest.Number), w.network.BackfillBlocks())
 	var (
 		last    Kind

@@ -3,11 +3,8 @@ package evm
 import "github.com/layerwatch/layerwatch/chains"
 
 var (
-	transactions = &chains.Metric{
-		Name: "transactions_total", Kind: chains.Counter, Whole: true,
-		Help: "Transactions of the blocks counted in blocks_total.",
-	}
-	gasUsed = &chains.Metric{
+	transactions = chains.Transactions
+	gasUsed      = &chains.Metric{
 		Name: "gas_used_total", Kind: chains.Counter, Whole: true,
 		Help: "Gas used by the blocks counted in blocks_total.",
 	}

@@ -18,6 +18,8 @@ type Stack struct {
 	Metrics []*chains.Metric
 	// Contracts are those on the parent that it can do something with, Options what else it takes.
 	Contracts, Options []chains.Setting
+	// Stages says what tells that a block has reached a stage of its settlement.
+	Stages map[chains.Stage]string
 	// Validate reports what it can't work with in a network's configuration, as FieldErrors.
 	Validate func(chains.Network) error
 	// NoGasLimit tells that a block's gas limit is a formality, so that its share means nothing.
@@ -125,7 +127,7 @@ func TopicWord(index int) func(Log) (chains.Hash, bool) {
 // Family makes a family of the stack.
 func (s Stack) Family() chains.Family {
 	return chains.Family{
-		Name: s.Name, Metrics: append(Metrics(), s.Metrics...), Contracts: s.Contracts, Options: s.Options,
+		Name: s.Name, Metrics: append(Metrics(), s.Metrics...), Contracts: s.Contracts, Options: s.Options, Stages: s.Stages,
 		Validate: s.validate, Open: s.open, Probe: probe,
 	}
 }

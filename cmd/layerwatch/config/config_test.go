@@ -85,7 +85,7 @@ func TestBuiltin(t *testing.T) {
 			t.Errorf("%s: %v", n.Name, err)
 		}
 	}
-	if want := []string{"ethereum", "polygon", "arbitrum", "optimism", "base", "zksync", "scroll", "linea"}; !slices.Equal(names, want) {
+	if want := []string{"ethereum", "polygon", "arbitrum", "optimism", "base", "zksync", "scroll", "linea", "bitcoin", "lightning"}; !slices.Equal(names, want) {
 		t.Errorf("networks %v, want %v", names, want)
 	}
 }

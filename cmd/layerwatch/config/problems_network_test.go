@@ -51,7 +51,7 @@ func networkProblems() []problemCase {
 			`networks[0].endpoints: are missing: "devnet" is not in the catalogue, so at least one is needed (line 2)`,
 		}},
 		{"unknown family", "networks:\n  - name: ethereum\n    family: ethereum\n", []string{
-			`networks[0].family: there is no family "ethereum"; there are: evm, arbitrum, linea, opstack, polygon, scroll, zksync (line 3)`,
+			`networks[0].family: there is no family "ethereum"; there are: evm, arbitrum, bitcoin, lightning, linea, opstack, polygon, scroll, zksync (line 3)`,
 		}},
 		{"chain_id in words", withChainID("mainnet"), []string{
 			`networks[0].chain_id: must be a whole number such as 1337, not "mainnet" (line 4)`,

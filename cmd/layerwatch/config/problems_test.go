@@ -89,7 +89,7 @@ networks:
 		"networks[0].chain_id: ethereum has chain id 1: give another network another name (line 5)",
 		"networks[1].poll_interval: must be a duration such as 500ms, 12s or 1h (line 11)",
 		// An endpoint that can't be read hides nothing of the network's other problems.
-		`networks[2].family: there is no family "bitcoln"; there are: evm, arbitrum, linea, opstack, polygon, scroll, zksync (line 13)`,
+		`networks[2].family: there is no family "bitcoln"; there are: evm, arbitrum, bitcoin, lightning, linea, opstack, polygon, scroll, zksync (line 13)`,
 		"networks[2].layer: must be 1 or 2, not 3 (line 14)",
 		"networks[2].block_interval: is missing: say how far apart blocks are, such as 12s (line 12)",
 		"networks[2].endpoints[0].url: the environment variable DEVNET_URL is not set (line 17)",
@@ -99,7 +99,7 @@ networks:
 		"networks[4].block_interval: is missing: say how far apart blocks are, such as 12s (line 20)",
 		"networks[4].parent: is missing: say which network of layer 1 it settles on (line 20)",
 		`networks[4].endpoints: are missing: "testnet" is not in the catalogue, so at least one is needed (line 20)`,
-		`networks[4].family: there is no family "cardano"; there are: evm, arbitrum, linea, opstack, polygon, scroll, zksync (line 21)`,
+		`networks[4].family: there is no family "cardano"; there are: evm, arbitrum, bitcoin, lightning, linea, opstack, polygon, scroll, zksync (line 21)`,
 		`networks[5].name: networks[0] is called "ethereum" already (line 23)`,
 		`networks[1].parent: there is no network "etherium" in this file (line 10)`,
 	}
