@@ -86,6 +86,8 @@ type Client struct {
 	carrier carrier
 	// poster is the carrier where that is HTTP, else nil.
 	poster *poster
+	// stream is the carrier where that is a socket of this machine, else nil.
+	stream *unixSocket
 	// socket is where subscriptions are made: the carrier itself, another one, or nil.
 	socket    *socket
 	limiter   *rate.Limiter
@@ -132,10 +134,14 @@ func NewClient(config Config) (*Client, error) {
 		headers.Set(name, value.Reveal())
 		secrets = append(secrets, value)
 	}
-	if isWebSocket(parsed) {
+	switch {
+	case isWebSocket(parsed):
 		c.socket = newSocket(c, parsed, headers)
 		c.carrier = c.socket
-	} else {
+	case isUnix(parsed):
+		c.stream = &unixSocket{client: c, path: parsed.Path}
+		c.carrier, c.batch = c.stream, newBatchSize(1) // Core Lightning takes no batches.
+	default:
 		c.poster = &poster{client: c, url: parsed.String(), headers: headers, credentials: newCredentials(config), http: newHTTPClient(&c.dials, nil)}
 		c.carrier = c.poster
 	}
@@ -158,6 +164,9 @@ func (c *Client) Close() {
 	}
 	if c.socket != nil {
 		c.socket.close()
+	}
+	if c.stream != nil {
+		c.stream.close()
 	}
 }
 

@@ -21,6 +21,10 @@ func ParseURL(text string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, errors.New("not a URL")
+	case isUnix(parsed) && (parsed.Host != "" || !strings.HasPrefix(parsed.Path, "/")):
+		return nil, errors.New("a socket's URL is unix:// and its whole path, such as unix:///run/lightning-rpc")
+	case isUnix(parsed):
+		return parsed, nil
 	case !slices.Contains([]string{"http", "https", "ws", "wss"}, parsed.Scheme):
 		return nil, errors.New("not a URL that begins with http://, https://, ws:// or wss://")
 	case parsed.Hostname() == "":
@@ -32,6 +36,9 @@ func ParseURL(text string) (*url.URL, error) {
 }
 
 func isWebSocket(u *url.URL) bool { return u.Scheme == "ws" || u.Scheme == "wss" }
+
+// isUnix tells whether it is a socket of this machine.
+func isUnix(u *url.URL) bool { return u.Scheme == "unix" }
 
 func isPort(text string) bool {
 	port, err := strconv.ParseUint(text, 10, 16)
