@@ -9,7 +9,7 @@ import (
 // from 1.2, endpoints and Multicall3 from 1.3, forks and blob parameters from 2.1 and 15, contracts on the parent from
 // 4.3, 5.4, 7.4, 8, 10 and 11, feeds from 16.1. The endpoints are public and need no key.
 func Catalogue() []Network {
-	networks := slices.Concat(layer1(), optimistic(), zeroKnowledge())
+	networks := slices.Concat(layer1(), optimistic(), zeroKnowledge(), payments())
 	for i := range networks {
 		networks[i] = networks[i].Complete()
 	}

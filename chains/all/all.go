@@ -4,7 +4,9 @@ package all
 import (
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/arbitrum"
+	"github.com/layerwatch/layerwatch/chains/bitcoin"
 	"github.com/layerwatch/layerwatch/chains/evm"
+	"github.com/layerwatch/layerwatch/chains/lightning"
 	"github.com/layerwatch/layerwatch/chains/linea"
 	"github.com/layerwatch/layerwatch/chains/opstack"
 	"github.com/layerwatch/layerwatch/chains/polygon"
@@ -17,6 +19,8 @@ func Families() []chains.Family {
 	return []chains.Family{
 		evm.Family(),
 		arbitrum.Family(),
+		bitcoin.Family(),
+		lightning.Family(),
 		linea.Family(),
 		opstack.Family(),
 		polygon.Family(),

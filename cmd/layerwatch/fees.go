@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,9 @@ import (
 
 // feesTimeout bounds how long the networks are waited for.
 const feesTimeout = 30 * time.Second
+
+// parentTimeout bounds how long a network waits for its parent.
+const parentTimeout = 10 * time.Second
 
 // networkFees are what the operations of a network cost now.
 type networkFees struct {
@@ -47,12 +51,22 @@ func printFees(out io.Writer, loader *config.Loader, file, format string, log *z
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), feesTimeout)
 	defer cancel()
-	prices := chains.NewPrices()
+	prices, rates := chains.NewPrices(), chains.NewFeeRates()
 	all := make([]*networkFees, len(networks))
+	done := make(map[string]chan struct{}, len(networks))
+	for _, n := range networks {
+		done[n.Name] = make(chan struct{})
+	}
 	var group sync.WaitGroup
 	for i, n := range networks {
 		all[i] = &networkFees{Network: n.Name, Parent: n.Parent, Currency: n.Currency}
-		group.Go(func() { all[i].read(ctx, loader.Families, n, prices, log) })
+		group.Go(func() {
+			defer close(done[n.Name])
+			if n.Blockless { // What its operations cost depends on the parent's fee rate.
+				await(ctx, done[n.Parent])
+			}
+			all[i].read(ctx, loader.Families, n, prices, rates, log)
+		})
 	}
 	group.Wait()
 	for _, f := range all {
@@ -74,13 +88,23 @@ func printFees(out io.Writer, loader *config.Loader, file, format string, log *z
 	return err
 }
 
+// await waits for a parent to be read, but not for long: without it, most can be told.
+func await(ctx context.Context, parent <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, parentTimeout)
+	defer cancel()
+	select {
+	case <-parent:
+	case <-ctx.Done():
+	}
+}
+
 // read asks a network once. The price of its coin may come from another one.
-func (f *networkFees) read(ctx context.Context, families []chains.Family, n chains.Network, prices *chains.Prices, log *zap.Logger) {
+func (f *networkFees) read(ctx context.Context, families []chains.Family, n chains.Network, prices *chains.Prices, rates *chains.FeeRates, log *zap.Logger) {
 	large := make(chan []byte, 1)
 	large <- nil
 	family, _ := chains.FamilyNamed(families, n.Family) // The loader knows no others.
 	source, err := family.Open(ctx, n, chains.Environment{
-		Log: log, Observe: func(chains.Observation) {}, Prices: prices, Large: large,
+		Log: log, Observe: func(chains.Observation) {}, Prices: prices, FeeRates: rates, Large: large,
 	})
 	if err != nil {
 		f.Error = err.Error()
@@ -152,12 +176,12 @@ func (f *networkFees) compare(all []*networkFees) {
 	}
 }
 
-// tabulate prints networks as rows and operations as columns.
+// tabulate prints networks as rows and their usual operations as columns, and below what else some networks do.
 func tabulate(out io.Writer, all []*networkFees) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(table, "NETWORK")
 	for _, operation := range chains.Operations() {
-		fmt.Fprintf(table, "\t%s\t\t", strings.ToUpper(strings.ReplaceAll(string(operation), "_", " ")))
+		fmt.Fprintf(table, "\t%s\t\t", strings.ToUpper(inWords(operation)))
 	}
 	fmt.Fprintln(table)
 	for _, f := range all {
@@ -171,7 +195,21 @@ func tabulate(out io.Writer, all []*networkFees) error {
 		}
 		fmt.Fprintln(table)
 	}
+	headline := "\nNETWORK\tOPERATION\tCOST\n"
+	for _, f := range all {
+		for _, operation := range slices.Sorted(maps.Keys(f.Operations)) {
+			if !slices.Contains(chains.Operations(), operation) {
+				fmt.Fprintf(table, "%s%s\t%s%s\n", headline, f.Network, inWords(operation), f.Operations[operation].columns(f.Currency))
+				headline = ""
+			}
+		}
+	}
 	return table.Flush()
+}
+
+// inWords is how people write an operation.
+func inWords(operation chains.Operation) string {
+	return strings.ReplaceAll(string(operation), "_", " ")
 }
 
 // columns are the coin, the dollars, and how many times cheaper.
