@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -26,7 +28,9 @@ type Server struct {
 	Reload func() error
 	// Pprof opens the profiles at /debug/pprof.
 	Pprof bool
-	Log   *zap.Logger
+	// Listening is called when the server listens. It may be nil.
+	Listening func()
+	Log       *zap.Logger
 }
 
 const (
@@ -51,6 +55,13 @@ func (s *Server) Run(ctx context.Context, flags *web.FlagConfig) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    1 << 16,
 		ErrorLog:          zap.NewStdLog(s.Log),
+	}
+	if s.Listening != nil {
+		listening := sync.OnceFunc(s.Listening) // There can be several addresses; all are open before the first is served.
+		server.BaseContext = func(net.Listener) context.Context {
+			listening()
+			return context.WithoutCancel(ctx)
+		}
 	}
 	stopped := make(chan struct{})
 	release := context.AfterFunc(ctx, func() {

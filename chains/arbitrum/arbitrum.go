@@ -21,6 +21,11 @@ func Family() chains.Family { return stack().Family() }
 func stack() evm.Stack {
 	return evm.Stack{
 		Name: "arbitrum", Metrics: metrics(),
+		Stages: map[chains.Stage]string{
+			chains.Posted: "batches; the block by the Bridge's count",
+			chains.Proven: "assertions created",
+			chains.Final:  "assertions confirmed",
+		},
 		// The gas limit is always 2^50, and tips are not paid (CHAINS.md sections 4.1 and 4.2).
 		NoGasLimit: true, NoTips: true,
 		Contracts: []chains.Setting{

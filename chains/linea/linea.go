@@ -31,6 +31,11 @@ func Family() chains.Family { return stack().Family() }
 func stack() evm.Stack {
 	return evm.Stack{
 		Name: "linea", Metrics: []*chains.Metric{fixedCost, variableCost, gasPrice},
+		Stages: map[chains.Stage]string{
+			chains.Posted: "data submitted; no block",
+			chains.Proven: "data finalized, with its proof",
+			chains.Final:  "as proven",
+		},
 		Contracts: []chains.Setting{
 			{Name: "rollup", Help: "LineaRollup: data is submitted and finalized there"},
 		},

@@ -15,6 +15,11 @@ func Family() chains.Family { return stack().Family() }
 func stack() evm.Stack {
 	return evm.Stack{
 		Name: "opstack",
+		Stages: map[chains.Stage]string{
+			chains.Posted: "the tag `safe`",
+			chains.Proven: "dispute games of the respected type",
+			chains.Final:  "the anchor state",
+		},
 		Contracts: []chains.Setting{
 			{Name: "portal", Help: "OptimismPortal: the dispute games and the anchor state are found through it"},
 			{Name: "system_config", Help: "SystemConfig: its upgrades are counted"},

@@ -19,6 +19,10 @@ func Family() chains.Family { return stack().Family() }
 func stack() evm.Stack {
 	return evm.Stack{
 		Name: "polygon", Metrics: metrics(),
+		Stages: map[chains.Stage]string{
+			chains.Proven: "checkpoints",
+			chains.Final:  "checkpoints: nobody can challenge one",
+		},
 		Contracts: []chains.Setting{
 			{Name: "root_chain", Help: "RootChain: checkpoints are submitted there"},
 		},

@@ -21,6 +21,11 @@ func Family() chains.Family { return stack().Family() }
 func stack() evm.Stack {
 	return evm.Stack{
 		Name: "scroll",
+		Stages: map[chains.Stage]string{
+			chains.Posted: "batches committed; no block without `posted_tag`",
+			chains.Proven: "batches finalized; no block without `final_tag`",
+			chains.Final:  "as proven",
+		},
 		Contracts: []chains.Setting{
 			{Name: "scroll_chain", Help: "ScrollChain: batches are committed and finalized there"},
 		},

@@ -18,6 +18,11 @@ func Family() chains.Family { return stack().Family() }
 func stack() evm.Stack {
 	return evm.Stack{
 		Name: "zksync",
+		Stages: map[chains.Stage]string{
+			chains.Posted: "batches committed",
+			chains.Proven: "batches verified",
+			chains.Final:  "batches executed",
+		},
 		Contracts: []chains.Setting{
 			{Name: "diamond", Help: "DiamondProxy: batches are committed, proven and executed there"},
 		},

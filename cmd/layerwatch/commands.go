@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -27,8 +29,7 @@ func checkConfig(out io.Writer, loader *config.Loader, file string, probe bool) 
 		return err
 	}
 	for _, n := range networks {
-		fmt.Fprintf(out, "%s: layer %d, family %s, a block every %s, endpoints %s\n",
-			n.Name, n.Layer, n.Family, n.BlockInterval, endpointNames(n))
+		fmt.Fprintf(out, "%s: layer %d, family %s, %s, endpoints %s\n", n.Name, n.Layer, n.Family, paceOf(n), endpointNames(n))
 	}
 	plural := "s"
 	if len(networks) == 1 {
@@ -75,25 +76,6 @@ func checkEndpoints(families []chains.Family, file string, networks []chains.Net
 	return nil
 }
 
-// printNetworks prints the catalogue.
-func printNetworks(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tLAYER\tPARENT\tFAMILY\tCHAIN ID\tCOIN\tBLOCK INTERVAL\tDEFAULT\tPUBLIC ENDPOINTS")
-	for _, n := range chains.Catalogue() {
-		watched := "no"
-		if n.Default {
-			watched = "yes"
-		}
-		parent := n.Parent
-		if parent == "" {
-			parent = "-"
-		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Layer, parent, n.Family, n.ChainID, n.Currency,
-			n.BlockInterval, watched, endpointNames(n))
-	}
-	return table.Flush()
-}
-
 // probeEndpoint asks an endpoint, in the manner of each family until one fits.
 func probeEndpoint(out io.Writer, url string) error {
 	endpoint := chains.NameEndpoints([]chains.Endpoint{{URL: chains.NewSecret(url), Timeout: chains.DefaultTimeout}})[0]
@@ -113,9 +95,11 @@ func probeEndpoint(out io.Writer, url string) error {
 
 func printReport(out io.Writer, family string, report chains.Report) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	network := "not in the catalogue"
+	const unknown = "not in the catalogue"
+	network, asked := unknown, family
 	for _, n := range chains.Catalogue() {
-		if n.ChainID == report.ChainID { // Whatever the family: those of Ethereum's kind answer alike.
+		// Whatever the family: those of Ethereum's kind answer alike. But what settles on Bitcoin has the name of its chain.
+		if n.ChainID == report.ChainID && (network == unknown || n.Family == asked) {
 			network, family = n.Name, n.Family
 		}
 	}
@@ -126,4 +110,29 @@ func printReport(out io.Writer, family string, report chains.Report) error {
 		fmt.Fprintf(table, "%s\t%s\n", fact.Name, fact.Value)
 	}
 	return table.Flush()
+}
+
+// healthTimeout is how long a health check waits: less than whoever asks for it does.
+const healthTimeout = 4 * time.Second
+
+// checkHealth asks a daemon whether it runs. The URL may hold a password and is told to nobody.
+func checkHealth(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return errors.New("ask the daemon: the URL can't be used")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*neturl.Error](err); ok {
+			err = wrapped.Err
+		}
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the daemon answers %s", response.Status)
+	}
+	return nil
 }

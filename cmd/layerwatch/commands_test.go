@@ -76,7 +76,7 @@ func TestCheckBuiltin(t *testing.T) {
 	if err := checkConfig(&out, loader(), "", false); err != nil {
 		t.Fatal(err)
 	}
-	if got := lines(out.String()); len(got) != 9 || got[8] != "8 networks, no problems" {
+	if got := lines(out.String()); len(got) != 11 || got[10] != "10 networks, no problems" {
 		t.Errorf("output:\n%s", out.String())
 	}
 }
@@ -136,7 +136,7 @@ func TestCheckConfigProbe(t *testing.T) {
 func TestPrintNetworks(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := printNetworks(&out); err != nil {
+	if err := printNetworks(&out, "table"); err != nil {
 		t.Fatal(err)
 	}
 	got := lines(out.String())
@@ -155,7 +155,7 @@ func TestPrintNetworks(t *testing.T) {
 		if n.Default {
 			watched = "yes"
 		}
-		want := []string{n.Name, strconv.Itoa(n.Layer), parent, n.Family, n.ChainID, n.Currency, n.BlockInterval.String(), watched}
+		want := []string{n.Name, strconv.Itoa(n.Layer), parent, n.Family, n.ChainID, n.Currency, interval(n), watched}
 		for _, e := range n.Endpoints {
 			want = append(want, e.Name)
 		}

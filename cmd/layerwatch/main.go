@@ -41,10 +41,13 @@ func main() {
 	checked := check.Arg("file", "The file, instead of --config.file.").String()
 	asked := check.Flag("probe", "Also ask every endpoint which network it serves.").Bool()
 	networks := app.Command("networks", "Print the catalogue of networks that are built in.")
+	layout := networks.Flag("output", "How: table, or markdown to tell what is measured of each.").Default("table").Enum("table", "markdown")
 	probe := app.Command("probe", "Ask one endpoint what it is, what it supports and how it does.")
 	url := probe.Arg("URL", "The endpoint.").Required().String()
 	fees := app.Command("fees", "Print, once, what each operation costs now on each network.")
 	output := fees.Flag("output", "How: table or json.").Default("table").Enum("table", "json")
+	health := app.Command("health", "Ask a daemon whether it runs: the health check of an image that has no shell.")
+	healthURL := health.Arg("URL", "Where it tells.").Default("http://127.0.0.1:9645/healthz").String()
 
 	var err error
 	switch kingpin.MustParse(app.Parse(os.Args[1:])) {
@@ -53,11 +56,13 @@ func main() {
 	case check.FullCommand():
 		err = checkConfig(os.Stdout, o.loader(), cmp.Or(*checked, o.file), *asked)
 	case networks.FullCommand():
-		err = printNetworks(os.Stdout)
+		err = printNetworks(os.Stdout, *layout)
 	case probe.FullCommand():
 		err = probeEndpoint(os.Stdout, *url)
 	case fees.FullCommand():
 		err = printFees(os.Stdout, o.loader(), o.file, *output, zap.NewNop())
+	case health.FullCommand():
+		err = checkHealth(*healthURL)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "layerwatch:", err)
@@ -89,11 +94,17 @@ func run(o options) error {
 	if err := r.reload(); err != nil {
 		return err
 	}
-	server := &exporters.Server{Registry: registry, Process: process, Status: group.Status, Pprof: o.pprof, Log: log}
-	if o.lifecycle {
-		server.Reload = r.reload
+	supervisor := notifier{log}
+	context.AfterFunc(ctx, supervisor.stopping)
+	go supervisor.watch(ctx, func() { group.Status() })
+	server := &exporters.Server{
+		Registry: registry, Process: process, Status: group.Status, Pprof: o.pprof, Listening: supervisor.ready, Log: log,
 	}
-	go r.onHangup(ctx)
+	reload := supervisor.around(r.reload)
+	if o.lifecycle {
+		server.Reload = reload
+	}
+	go onHangup(ctx, reload)
 	err = server.Run(ctx, o.web)
 	stop()
 	return errors.Join(err, waitFor(group.Wait, log))

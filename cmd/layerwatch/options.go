@@ -81,7 +81,7 @@ func (r *reloader) reload() error {
 }
 
 // onHangup reloads at each SIGHUP until the context ends.
-func (r *reloader) onHangup(ctx context.Context) {
+func onHangup(ctx context.Context, reload func() error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -90,7 +90,7 @@ func (r *reloader) onHangup(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangups:
-			_ = r.reload() // It says itself what is wrong.
+			_ = reload() // It says itself what is wrong.
 		}
 	}
 }
