@@ -175,7 +175,7 @@ func (n *fakeNode) call(c fakeCall) (any, *fakeError) {
 	case "getblockchaininfo":
 		tip := n.tip()
 		return map[string]any{
-			"chain": n.sim.chain.name, "blocks": tip.number, "headers": tip.number + map[bool]int{true: 1000}[n.downloading],
+			"chain": n.chain.name, "blocks": tip.number, "headers": tip.number + map[bool]int{true: 1000}[n.downloading],
 			"bestblockhash": tip.hash, "difficulty": tip.difficulty, "initialblockdownload": n.downloading,
 			"pruned": n.pruned > 0, "warnings": []string{},
 		}, nil
@@ -241,7 +241,7 @@ func (n *fakeNode) blockStats(c fakeCall) (any, *fakeError) {
 		return nil, &fakeError{-1, "Block not available (pruned data)"}
 	}
 	return map[string]any{
-		"blockhash": b.hash, "height": b.number, "totalfee": b.fees, "subsidy": n.sim.chain.subsidy(uint64(b.number)),
+		"blockhash": b.hash, "height": b.number, "totalfee": b.fees, "subsidy": n.chain.subsidy(uint64(b.number)),
 		"feerate_percentiles": b.rates, "txs": b.transactions,
 	}, nil
 }

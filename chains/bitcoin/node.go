@@ -147,7 +147,7 @@ func (n *node) readBest(ctx context.Context, hash chains.Hash) (block, error) {
 		header nodeBlock
 		stats  nodeStats
 	)
-	askBlock, askStats := blockCall(hash, &header), statsCall(hash, &stats)
+	askBlock, askStats := blockCall(hash, &header), statsCall(hexOf(hash), &stats)
 	if err := n.client.Do(ctx, askBlock, askStats); err != nil {
 		return block{}, err
 	}

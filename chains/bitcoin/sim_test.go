@@ -55,7 +55,7 @@ func (s *sim) push(b simBlock) {
 }
 
 // mine makes a block so many seconds after the newest one, and gives it.
-func (s *sim) mine(after int64) simBlock {
+func (s *sim) mine(after int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	parent := s.blocks[len(s.blocks)-1]
@@ -70,7 +70,6 @@ func (s *sim) mine(after int64) simBlock {
 	sum := sha256.Sum256(content)
 	b.hash = "00000000" + hex.EncodeToString(sum[4:])
 	s.push(b)
-	return b
 }
 
 // reorg replaces the newest blocks by others, one more than there were.
