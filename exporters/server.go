@@ -31,6 +31,8 @@ type Server struct {
 	// Listening is called when the server listens. It may be nil.
 	Listening func()
 	Log       *zap.Logger
+
+	trail trail
 }
 
 const (
@@ -63,6 +65,8 @@ func (s *Server) Run(ctx context.Context, flags *web.FlagConfig) error {
 			return context.WithoutCancel(ctx)
 		}
 	}
+	stopTrail := s.followTrail(ctx)
+	defer stopTrail()
 	stopped := make(chan struct{})
 	release := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -80,13 +84,24 @@ func (s *Server) Run(ctx context.Context, flags *web.FlagConfig) error {
 	return nil
 }
 
+// followTrail remembers how the networks are, until it is stopped.
+func (s *Server) followTrail(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { s.trail.follow(ctx, s.Status, s.Registry) })
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
 // Handler routes what the server answers.
 func (s *Server) Handler() (http.Handler, error) {
 	metrics, err := s.metrics()
 	if err != nil {
 		return nil, err
 	}
-	page, err := parsePage()
+	pages, err := s.pages()
 	if err != nil {
 		return nil, fmt.Errorf("parse the page: %w", err)
 	}
@@ -94,7 +109,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.page(w, page) })
+	mux.Handle("GET /{$}", pages)
 	if s.Reload != nil {
 		mux.HandleFunc("POST /-/reload", s.reload)
 	}
