@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +146,39 @@ func TestScrub(t *testing.T) {
 				}
 				testFit(t, got, maxMessage)
 			})
+		}
+	}
+}
+
+// TestScrubEscapedTwice lets servers echo a request to a path of a REST server, escaped twice, each time in another manner.
+func TestScrubEscapedTwice(t *testing.T) {
+	t.Parallel()
+	escapes := map[string]func(string) string{
+		"query": url.QueryEscape, "path": url.PathEscape, "JSON": marshal,
+		"HTML": html.EscapeString,
+		"Go":   strconv.QuoteToASCII,
+		"hexadecimal": func(text string) string {
+			var out strings.Builder
+			for _, b := range []byte(text) {
+				fmt.Fprintf(&out, "%%%02x", b)
+			}
+			return out.String()
+		},
+	}
+	for place, text := range hidden() {
+		c := dial(t, Config{URL: secret(text)})
+		u, _ := url.Parse(text)
+		for _, said := range []string{u.RequestURI() + "/v1/fees", u.JoinPath("v1/fees").String(), u.Path + "/v1/fees"} {
+			for inner := range escapes {
+				for outer := range escapes {
+					echo := escapes[outer](escapes[inner](said))
+					got := c.Scrub(echo)
+					plain, _ := url.PathUnescape(got) // As somebody can who sees it.
+					if piece := betrayed(got + html.UnescapeString(plain)); piece != "" {
+						t.Errorf("%s: %q of the key is in %q, of %q", place, piece, got, echo)
+					}
+				}
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,23 @@ func restServer(t *testing.T, handle http.HandlerFunc) (*Client, *meter) {
 	t.Cleanup(server.Close)
 	m := &meter{}
 	return dial(t, Config{URL: secret(server.URL + "/api/key-1234/"), Meter: m}), m
+}
+
+// TestFetchBesideKey: providers want their keys in the query, too.
+func TestFetchBesideKey(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = append(asked, r.URL.String()) }))
+	t.Cleanup(server.Close)
+	c := dial(t, Config{URL: secret(server.URL + "/a%2Fpi/?key=a%2Bb;c#fragment")})
+	for _, path := range []string{"/blocks/tip/height", "/block?a=b%2F"} {
+		if err := c.Fetch(t.Context(), &Request{Name: path, Path: path, Result: new(string)}); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"/a%2Fpi/blocks/tip/height?key=a%2Bb;c", "/a%2Fpi/block?key=a%2Bb;c&a=b%2F"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
 }
 
 func TestFetch(t *testing.T) {
