@@ -115,7 +115,7 @@ func scrubber(secrets ...Secret) func(string) string {
 	secret := regexp.MustCompile("(?i)" + strings.Join(forms, "|"))
 	return func(text string) string {
 		cut := len(text) > maxScrubbed
-		text = secret.ReplaceAllLiteralString(strings.ToValidUTF8(text[:min(len(text), maxScrubbed)], "?"), "…")
+		text = blackOut(strings.ToValidUTF8(text[:min(len(text), maxScrubbed)], "?"), secret)
 		if cut { // The end may be half a secret.
 			text = strings.ToValidUTF8(text[:max(0, len(text)-longest)], "")
 		}
@@ -149,8 +149,9 @@ func secretParts(text string) []string {
 		parts = append(parts, part, unescaped)
 	}
 	if u.User != nil {
+		name, escaped, _ := strings.Cut(u.User.String(), ":")
 		password, _ := u.User.Password()
-		parts = append(parts, u.User.String(), u.User.Username(), password, u.User.Username()+":"+password)
+		parts = append(parts, u.User.String(), name, escaped, u.User.Username(), password, u.User.Username()+":"+password)
 	}
 	// The last two labels are the endpoint's default name: "geth", as containers are called, is no secret, but it is what
 	// the client says that it is, too.

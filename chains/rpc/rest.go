@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -73,8 +74,11 @@ func (c *Client) newRequest(ctx context.Context, r *Request) (*http.Request, err
 			return nil, err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, r.Method, strings.TrimSuffix(c.poster.url, "/")+r.Path, &body)
+	request, err := http.NewRequestWithContext(ctx, r.Method, c.poster.url, &body)
 	if err != nil {
+		return nil, err
+	}
+	if err := extend(request.URL, r.Path); err != nil {
 		return nil, err
 	}
 	if r.Body != nil {
@@ -84,6 +88,22 @@ func (c *Client) newRequest(ctx context.Context, r *Request) (*http.Request, err
 		request.Header.Set("If-None-Match", r.ETag)
 	}
 	return request, nil
+}
+
+// extend appends a path and its query to an endpoint's URL, whose own query can hold a key.
+func extend(u *url.URL, path string) error {
+	path, query, _ := strings.Cut(path, "?")
+	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + path
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return err
+	}
+	u.Path, u.RawPath = plain, escaped
+	if u.RawQuery != "" && query != "" {
+		query = "&" + query
+	}
+	u.RawQuery += query
+	return nil
 }
 
 // textOrJSON gives an answer as JSON: a text is quoted where a string is wanted.
