@@ -148,6 +148,19 @@ func TestPageNamesWhatToActOn(t *testing.T) {
 	})
 }
 
+// A block time is marked from twice the expected one on.
+func TestSlowBlocks(t *testing.T) {
+	t.Parallel()
+	for mean, slow := range map[float64]bool{2: false, 4: false, 4.1: true} {
+		s := serverOf(status(func(s *chains.NetworkStatus) { s.LastRead = time.Now() }))
+		s.Registry.Watch(devnet())
+		tell(s.Registry, "devnet", chains.BlockInterval.Sample(mean))
+		if got := strings.Contains(get(t, s, "/").Body.String(), `<span class="watch">`+paceText(mean)); got != slow {
+			t.Errorf("blocks every %v s where 2 s are expected are marked: %t", mean, got)
+		}
+	}
+}
+
 // bigPage is a server of many networks with two endpoints each, after an hour.
 func bigPage(t testing.TB, networks int) *Server {
 	t.Helper()

@@ -225,7 +225,9 @@ func TestTrailMinutes(t *testing.T) {
 		}
 	}
 	up := chains.NetworkStatus{Network: devnet(), LastRead: time.Now()}
-	tr.note(began.Add(-time.Hour), []chains.NetworkStatus{up}, watching(t))
+	for seconds := range 120 {
+		tr.note(began.Add(-time.Hour-time.Duration(seconds)*time.Second), []chains.NetworkStatus{up}, watching(t))
+	}
 	for _, p := range tr.hour("devnet", began) {
 		if p.minute != 0 {
 			t.Errorf("a point of before the beginning: %+v", p)
@@ -242,6 +244,28 @@ func TestTrailStops(t *testing.T) {
 		cancel()
 		stop() // It returns, and synctest fails if the goroutine is left behind.
 	})
+}
+
+func TestRunFollowsTheTrail(t *testing.T) {
+	t.Parallel()
+	s := server()
+	r := start(t, s, "")
+	begun := func() bool {
+		s.trail.mu.Lock()
+		defer s.trail.mu.Unlock()
+		return !s.trail.began.IsZero()
+	}
+	for tick := time.NewTicker(time.Millisecond); !begun(); {
+		select {
+		case <-tick.C:
+		case <-time.After(patience):
+			t.Fatal("nothing is remembered")
+		}
+	}
+	r.stop()
+	if err := r.end(t); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestTrailMemory bounds what a thousand networks take, however long they are watched.
