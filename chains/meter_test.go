@@ -11,6 +11,7 @@ func TestEndpointMeter(t *testing.T) {
 	t.Parallel()
 	var got []Observation
 	meter := EndpointMeter{Network: "devnet", Endpoint: "node", Observe: func(o Observation) { got = append(got, o) }}
+	renewed := EndpointBudgetRenewal.Sample(1_800_000_000, "node")
 	for _, test := range []struct {
 		name string
 		do   func()
@@ -39,21 +40,21 @@ func TestEndpointMeter(t *testing.T) {
 		{"subscribed", func() { meter.Subscribed(true) }, []Sample{EndpointSubscribed.Sample(1, "node")}},
 		{"not subscribed", func() { meter.Subscribed(false) }, []Sample{EndpointSubscribed.Sample(0, "node")}},
 		{"disagreement", func() { meter.Disagreement() }, []Sample{EndpointDisagreements.Sample(1, "node")}},
-		{"credits", func() { meter.Credits(46) }, []Sample{EndpointCredits.Sample(46, "node")}},
+		{"credits", func() { meter.Credits("eth_call", 26) }, []Sample{EndpointCredits.Sample(26, "node", "eth_call")}},
 		{
 			"budget",
-			func() { meter.Budget(1000, 90*time.Second) },
-			[]Sample{EndpointBudgetRemaining.Sample(1000, "node"), EndpointBudgetLasts.Sample(90, "node")},
+			func() { meter.Budget(1000, 90*time.Second, time.Unix(1_800_000_000, 0)) },
+			[]Sample{EndpointBudgetRemaining.Sample(1000, "node"), EndpointBudgetLasts.Sample(90, "node"), renewed},
 		},
 		{
 			"budget of which nothing is spent",
-			func() { meter.Budget(1000, math.MaxInt64) },
-			[]Sample{EndpointBudgetRemaining.Sample(1000, "node"), EndpointBudgetLasts.Sample(math.Inf(1), "node")},
+			func() { meter.Budget(1000, math.MaxInt64, time.Unix(1_800_000_000, 0)) },
+			[]Sample{EndpointBudgetRemaining.Sample(1000, "node"), EndpointBudgetLasts.Sample(math.Inf(1), "node"), renewed},
 		},
 		{
 			"budget that is used up",
-			func() { meter.Budget(0, 0) },
-			[]Sample{EndpointBudgetRemaining.Sample(0, "node"), EndpointBudgetLasts.Sample(0, "node")},
+			func() { meter.Budget(0, 0, time.Unix(1_800_000_000, 0)) },
+			[]Sample{EndpointBudgetRemaining.Sample(0, "node"), EndpointBudgetLasts.Sample(0, "node"), renewed},
 		},
 		{"wrong chain", func() { meter.WrongChain() }, []Sample{EndpointWrongChain.Sample(1, "node")}},
 	} {

@@ -121,8 +121,8 @@ var (
 		Help: "Checks at which the endpoint had another hash at a settled height than the endpoint in use.",
 	}
 	EndpointCredits = &Metric{
-		Name: "endpoint_credits_total", Kind: Counter, Labels: []string{"endpoint"},
-		Help: "What the calls cost in the provider's own credits, by its price list; absent where that is not known. What a subscription sends is not in it.",
+		Name: "endpoint_credits_total", Kind: Counter, Labels: []string{"endpoint", "method"},
+		Help: "What the calls of a method cost in the provider's own credits, by its price list; absent where that is not known. What a subscription sends is not in it.",
 	}
 	EndpointBudgetRemaining = &Metric{
 		Name: "endpoint_budget_remaining", Kind: Gauge, Stale: Remains, Labels: []string{"endpoint"},
@@ -131,6 +131,10 @@ var (
 	EndpointBudgetLasts = &Metric{
 		Name: "endpoint_budget_lasts_seconds", Kind: Gauge, Stale: Remains, Labels: []string{"endpoint"},
 		Help: "How long the rest of the endpoint's budget will last at the rate of the last minutes, were it not renewed; +Inf while nothing is spent.",
+	}
+	EndpointBudgetRenewal = &Metric{
+		Name: "endpoint_budget_renewal_timestamp_seconds", Kind: Gauge, Stale: Remains, Labels: []string{"endpoint"},
+		Help: "Unix time at which the endpoint's budget is renewed.",
 	}
 	EndpointRequests = &Metric{
 		Name: "endpoint_requests_total", Kind: Counter, Labels: []string{"endpoint", "method", "outcome"},
@@ -163,7 +167,7 @@ func Metrics() []*Metric {
 		EndpointUp, EndpointActive, EndpointBlockNumber, EndpointLag, EndpointSubscribed, EndpointInfo,
 		EndpointWrongChain, EndpointDisagreements,
 		EndpointRequests, EndpointRequestDuration, EndpointReceivedBytes,
-		EndpointCredits, EndpointBudgetRemaining, EndpointBudgetLasts,
+		EndpointCredits, EndpointBudgetRemaining, EndpointBudgetLasts, EndpointBudgetRenewal,
 	}, slices.Concat(settlementMetrics(), []*Metric{TransactionCostNative, TransactionCostUSD, PriceUSD})...)
 }
 
@@ -214,18 +218,19 @@ func (m EndpointMeter) Subscribed(live bool) {
 // Disagreement accounts for a settled block of which the endpoint has another hash than the one in use.
 func (m EndpointMeter) Disagreement() { m.observe(EndpointDisagreements.Sample(1, m.Endpoint)) }
 
-// Credits accounts for what calls cost in the provider's own credits.
-func (m EndpointMeter) Credits(credits float64) {
-	m.observe(EndpointCredits.Sample(credits, m.Endpoint))
+// Credits accounts for what a call of a method cost in the provider's own credits.
+func (m EndpointMeter) Credits(method string, credits float64) {
+	m.observe(EndpointCredits.Sample(credits, m.Endpoint, method))
 }
 
-// Budget accounts for what is left of the endpoint's budget, and how long that will last.
-func (m EndpointMeter) Budget(remaining float64, lasts time.Duration) {
+// Budget accounts for what is left of the endpoint's budget, how long that will last, and when it is renewed.
+func (m EndpointMeter) Budget(remaining float64, lasts time.Duration, renewal time.Time) {
 	left := lasts.Seconds()
 	if lasts == math.MaxInt64 {
 		left = math.Inf(1)
 	}
-	m.observe(EndpointBudgetRemaining.Sample(remaining, m.Endpoint), EndpointBudgetLasts.Sample(left, m.Endpoint))
+	m.observe(EndpointBudgetRemaining.Sample(remaining, m.Endpoint), EndpointBudgetLasts.Sample(left, m.Endpoint),
+		EndpointBudgetRenewal.Sample(float64(renewal.Unix()), m.Endpoint))
 }
 
 // Info accounts for what answers at the endpoint.

@@ -87,7 +87,7 @@ func addFees(ctx context.Context, s server, add adder) {
 
 type noMeter struct{}
 
-func (noMeter) Call(string, string)           {}
-func (noMeter) Request(time.Duration, int64)  {}
-func (noMeter) Credits(float64)               {}
-func (noMeter) Budget(float64, time.Duration) {}
+func (noMeter) Call(string, string)                      {}
+func (noMeter) Request(time.Duration, int64)             {}
+func (noMeter) Credits(string, float64)                  {}
+func (noMeter) Budget(float64, time.Duration, time.Time) {}

@@ -94,6 +94,13 @@ func (b *budget) spend(cost float64, now time.Time) (remaining float64, lasts ti
 	return remaining, time.Duration(seconds * float64(time.Second))
 }
 
+// renewal is when the period ends in which was spent last.
+func (b *budget) renewal() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.began.Add(b.Per)
+}
+
 // saving tells whether more was spent than planned, so that others should be asked instead. It ends when half of the slack
 // is there again, so that the endpoint does not come and go at every poll.
 func (b *budget) saving(now time.Time) bool {
@@ -141,12 +148,14 @@ func (c *Client) charge(calls []*Call) {
 		case OutcomeConnection, OutcomeRateLimited:
 			continue
 		}
-		cost += c.price(call)
-	}
-	if c.config.Price != nil && cost > 0 {
-		c.config.Meter.Credits(cost)
+		price := c.price(call)
+		if c.config.Price != nil && price > 0 {
+			c.config.Meter.Credits(call.Method, price)
+		}
+		cost += price
 	}
 	if c.budget != nil {
-		c.config.Meter.Budget(c.budget.spend(cost, time.Now()))
+		remaining, lasts := c.budget.spend(cost, time.Now())
+		c.config.Meter.Budget(remaining, lasts, c.budget.renewal())
 	}
 }

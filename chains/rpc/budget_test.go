@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"maps"
 	"math"
 	"net/http"
 	"strings"
@@ -124,6 +125,9 @@ func TestBudgetUsedUp(t *testing.T) {
 		if m.remaining != 0 || m.lasts != 0 && m.lasts != math.MaxInt64 {
 			t.Errorf("%g remain for %s", m.remaining, m.lasts)
 		}
+		if at := time.Now(); m.renewal.Before(at) || m.renewal.Sub(at) > day || m.renewal != m.renewal.Truncate(day) {
+			t.Errorf("it is renewed at %s", m.renewal)
+		}
 		do(1, true)
 		<-time.After(day/2 - time.Nanosecond)
 		do(1, true)
@@ -230,12 +234,12 @@ func TestCredits(t *testing.T) {
 			if want := 1e6 - client.budget.spent; !near(m.remaining, want) {
 				t.Errorf("%g remain, want %g", m.remaining, want)
 			}
-			credits := c.want
-			if !c.prices {
-				credits = 0 // They are the provider's, who counts by price.
+			var credits map[string]float64
+			if c.prices && c.want > 0 { // They are the provider's, who counts by price.
+				credits = map[string]float64{"eth_blockNumber": 10, "eth_gasPrice": 20}
 			}
-			if m.credits != credits {
-				t.Errorf("%g credits, want %g", m.credits, credits)
+			if !maps.Equal(m.credits, credits) {
+				t.Errorf("credits %v, want %v", m.credits, credits)
 			}
 		})
 	}

@@ -55,11 +55,11 @@ type Meter interface {
 	Call(method, outcome string)
 	// Request is told of each request, which may carry many calls: how long it took, the bytes of the answer.
 	Request(took time.Duration, received int64)
-	// Credits is told what the calls of a request cost, where prices are known.
-	Credits(credits float64)
-	// Budget is told what is left of the budget, where there is one, and how long that will last; the longest time there
-	// is says that nothing is being spent.
-	Budget(remaining float64, lasts time.Duration)
+	// Credits is told what each call cost and of which method it was, where prices are known.
+	Credits(method string, credits float64)
+	// Budget is told what is left of the budget, where there is one, how long that will last, and when the next period
+	// begins; the longest time there is says that nothing is being spent.
+	Budget(remaining float64, lasts time.Duration, renewal time.Time)
 }
 
 // Call is one call to make, and what became of it.

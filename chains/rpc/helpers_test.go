@@ -30,8 +30,10 @@ type meter struct {
 	bytes    int64
 	longest  time.Duration
 
-	credits, remaining float64
-	lasts              time.Duration
+	credits   map[string]float64 // by method
+	remaining float64
+	lasts     time.Duration
+	renewal   time.Time
 }
 
 func (m *meter) Call(method, outcome string) {
@@ -51,16 +53,19 @@ func (m *meter) Request(took time.Duration, received int64) {
 	m.longest = max(m.longest, took)
 }
 
-func (m *meter) Credits(credits float64) {
+func (m *meter) Credits(method string, credits float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.credits += credits
+	if m.credits == nil {
+		m.credits = make(map[string]float64)
+	}
+	m.credits[method] += credits
 }
 
-func (m *meter) Budget(remaining float64, lasts time.Duration) {
+func (m *meter) Budget(remaining float64, lasts time.Duration, renewal time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.remaining, m.lasts = remaining, lasts
+	m.remaining, m.lasts, m.renewal = remaining, lasts, renewal
 }
 
 // counted gives how often a method had an outcome.
