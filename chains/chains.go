@@ -131,6 +131,14 @@ type Announcer interface {
 	Announce(ctx context.Context, news func(live bool))
 }
 
+// FeeReader is a Source that reads beside its blocks what these do not tell of what the network charges, so that no block is
+// late because of it.
+type FeeReader interface {
+	// ReadFees reads it once, for what Heads will measure from then on, and gives the pause until that is due again: 0 where
+	// there is nothing to be read.
+	ReadFees(ctx context.Context) time.Duration
+}
+
 // Thrifty is a Source whose endpoints have budgets.
 type Thrifty interface {
 	// Thrift is by how much rarer than usual the network should be polled to keep within them: 1 for not at all.

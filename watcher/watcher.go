@@ -105,6 +105,9 @@ func (w *Watcher) Run(ctx context.Context) {
 	if announcer, ok := w.source.(chains.Announcer); ok {
 		group.Go(func() { w.announce(ctx, announcer) })
 	}
+	if reader, ok := w.source.(chains.FeeReader); ok {
+		group.Go(func() { w.readFees(ctx, reader) })
+	}
 	for ctx.Err() == nil {
 		asked := time.Now()
 		w.rest(ctx, asked, w.poll(ctx))

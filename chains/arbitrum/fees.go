@@ -3,6 +3,7 @@ package arbitrum
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
@@ -41,7 +42,8 @@ type fees struct {
 	byteCost *big.Int
 	// bytes is how many bytes each operation is charged for, times a thousand: its data is charged after compression.
 	bytes map[chains.Operation]*big.Int
-	next  int
+	// next is the operation to measure next.
+	next int
 }
 
 // newFees reads the prices each minute, and how large one of the operations is, in turns: that hardly changes.
@@ -68,46 +70,48 @@ func (f *fees) takePrices(answer []byte) (err error) {
 }
 
 // measure asks what the data of an operation costs: of each at first, then of one at a time.
-func (f *fees) measure(ctx context.Context, node evm.Node) error {
+func (f *fees) measure(ctx context.Context, node evm.Node) (take func(), err error) {
 	operations := chains.Operations()
-	for range operations {
-		operation := operations[f.next%len(operations)]
-		f.next++
-		if err := f.measureOne(ctx, node, operation); err != nil {
-			return err
-		}
-		if len(f.bytes) == len(operations) {
-			return nil
+	due := operations
+	if len(f.bytes) == len(operations) {
+		due = operations[f.next:][:1]
+	}
+	measured := make(map[chains.Operation]*big.Int)
+	for _, operation := range due {
+		if measured[operation], err = f.measureOne(ctx, node, operation); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return func() {
+		maps.Copy(f.bytes, measured)
+		f.next = (f.next + 1) % len(operations)
+	}, nil
 }
 
-// measureOne asks for gasEstimateForL1, baseFee and l1BaseFeeEstimate of an operation's data.
-func (f *fees) measureOne(ctx context.Context, node evm.Node, operation chains.Operation) error {
+// measureOne asks for gasEstimateForL1, baseFee and l1BaseFeeEstimate of an operation's data, and gives for how many
+// thousandths of a byte that is.
+func (f *fees) measureOne(ctx context.Context, node evm.Node, operation chains.Operation) (*big.Int, error) {
 	data, err := estimateCall(dataSizes()[operation])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := node.Call(ctx, nodeInterface, data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	gas, err := evm.Uint(answer, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	baseFee, err := evm.Uint(answer, 1)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if f.byteCost == nil || f.byteCost.Sign() == 0 {
-		f.bytes[operation] = new(big.Int) // Data costs nothing at present.
-		return nil
+		return new(big.Int), nil // Data costs nothing at present.
 	}
 	cost := new(big.Int).Mul(gas, baseFee)
-	f.bytes[operation] = cost.Mul(cost, big.NewInt(1000)).Div(cost, f.byteCost)
-	return nil
+	return cost.Mul(cost, big.NewInt(1000)).Div(cost, f.byteCost), nil
 }
 
 // estimateCall is a call of gasEstimateL1Component(address,bool,bytes) with data that does not compress.

@@ -127,9 +127,9 @@ func costly() Stack {
 		}
 		return &Fees{
 			Views: []View{{To: common.Address{1}, Data: CallData("a()"), Take: take}, {To: common.Address{2}, Data: CallData("b()"), Take: take}},
-			More: func(ctx context.Context, n Node) error {
+			More: func(ctx context.Context, n Node) (func(), error) {
 				_, err := n.Call(ctx, common.Address{3}, CallData("more()"))
-				return err
+				return func() {}, err
 			},
 		}
 	}}

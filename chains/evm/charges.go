@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/big"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,16 +21,20 @@ const (
 	weiPerCoin = 1e18
 )
 
-// charges knows what operations cost on a network, whichever endpoint told it. It is used by the network's watcher alone.
+// charges knows what operations cost on a network, whichever endpoint told it. One goroutine reads what blocks do not tell,
+// while others measure at blocks.
 type charges struct {
 	network chains.Network
 	stack   Stack
 	env     chains.Environment
-	fees    *Fees
 	views   *views
-	// asked is when the rest was last asked for, fresh when it was last told.
-	asked, fresh time.Time
-	failing      bool
+	failing bool // Of those who measure, nobody needs to know.
+
+	// mu guards what follows, and is not held while anybody is waited for.
+	mu   sync.Mutex
+	fees *Fees
+	// fresh is when what blocks do not tell was last told.
+	fresh time.Time
 	// tip is the median priority fee when it was told last, nil where nobody paid one.
 	tip   *big.Int
 	tipAt time.Time
@@ -44,25 +49,41 @@ func newCharges(n chains.Network, s Stack, env chains.Environment) *charges {
 	return c
 }
 
-// refresh reads what the blocks do not tell, where that is due. That it fails harms nobody.
-func (c *charges) refresh(ctx context.Context, r *Reader) {
-	if c == nil || time.Since(c.asked) < max(chargesEvery, c.views.apart()) {
+// any tells whether there is anything that blocks do not tell.
+func (c *charges) any() bool { return c.views.any() || c.fees.More != nil }
+
+// apart is how far apart reads must be.
+func (c *charges) apart() time.Duration { return max(chargesEvery, c.views.apart()) }
+
+// read reads what blocks do not tell. That it fails harms nobody.
+func (c *charges) read(ctx context.Context, node Node) {
+	err := c.views.read(ctx, node, &c.mu)
+	if err == nil {
+		err = c.readMore(ctx, node)
+	}
+	if ctx.Err() != nil {
 		return
 	}
-	c.asked = time.Now()
-	err := c.views.read(ctx, r)
-	if err == nil && c.fees.More != nil {
-		err = c.fees.More(ctx, r.node())
-	}
-	switch {
-	case ctx.Err() != nil:
-		return
-	case err == nil:
-		c.fresh = time.Now()
-	case !c.failing:
+	if err != nil && !c.failing {
 		c.env.Log.Warn("fees can't be read: costs are not told", zap.Error(err))
 	}
 	c.failing = err != nil
+}
+
+// readMore reads what no view tells, after which all is told.
+func (c *charges) readMore(ctx context.Context, node Node) error {
+	take := func() {}
+	if c.fees.More != nil {
+		var err error
+		if take, err = c.fees.More(ctx, node); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	take()
+	c.fresh = time.Now()
+	return nil
 }
 
 // measure gives what operations cost at a block.
@@ -70,6 +91,8 @@ func (c *charges) measure(b *Block, history *feeHistory) []chains.Sample {
 	if c == nil {
 		return nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if history != nil {
 		c.tip, c.tipAt = history.medianReward(), time.Now()
 	}

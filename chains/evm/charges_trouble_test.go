@@ -36,19 +36,10 @@ func openCharging(t *testing.T, s Stack, feeds []chains.Feed, nodes ...*evmtest.
 	return opened.(*source)
 }
 
-// readFees has be read what a network charges, as its watcher does.
-func readFees(ctx context.Context, s *source) {
-	if r, ok := any(s).(interface {
-		ReadFees(ctx context.Context) time.Duration
-	}); ok {
-		r.ReadFees(ctx)
-	}
-}
-
 // tellsCosts tells whether it is told what operations cost.
 func tellsCosts(t *testing.T, s *source) bool {
 	t.Helper()
-	readFees(t.Context(), s)
+	s.ReadFees(t.Context())
 	h, err := tryHeads(t, s)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +92,7 @@ func TestSlowFeesDoNotDelayBlocks(t *testing.T) {
 	done, heads := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(done)
-		readFees(t.Context(), s)
+		s.ReadFees(t.Context())
 	}()
 	go func() {
 		_, err := tryHeads(t, s)
@@ -156,6 +147,47 @@ func TestCostsFailOver(t *testing.T) {
 	}
 }
 
+// An endpoint that lags tells old prices: another one is asked.
+func TestCostsOfOneThatLags(t *testing.T) {
+	t.Parallel()
+	chain, a := simulate(t)
+	b := serve(t, chain)
+	for _, n := range []*evmtest.Node{a, b} {
+		n.Configure(onCalls(func(common.Address) (string, int, string) { return five(), 0, "" }))
+	}
+	s := openCharging(t, viewing("costly", 1), nil, a, b)
+	asked := func() (calls [2]int) {
+		t.Helper()
+		a.ResetCounts()
+		b.ResetCounts()
+		if !tellsCosts(t, s) {
+			t.Error("no costs are told")
+		}
+		return [2]int{a.Counts().Calls["eth_call"], b.Counts().Calls["eth_call"]}
+	}
+	if got := asked(); got != [2]int{1, 0} {
+		t.Errorf("a and b were asked %v times", got)
+	}
+	s.Check(t.Context(), unsettled)
+	a.Configure(func(c *evmtest.Settings) { c.Lag = 10 })
+	for range 3 { // By its checks, b is ahead.
+		chain.Mine(1)
+		_, _ = tryHeads(t, s)
+		s.Check(t.Context(), unsettled)
+		s.Check(t.Context(), unsettled)
+	}
+	chain.Mine(1)
+	if _, err := tryHeads(t, s); err != nil {
+		t.Fatal(err)
+	}
+	if states(s) != "a up, b up active" {
+		t.Fatalf("the endpoints are %s", states(s))
+	}
+	if got := asked(); got != [2]int{0, 1} {
+		t.Errorf("while a lags, a and b were asked %v times", got)
+	}
+}
+
 // Costs that need no contract do not vanish with a feed that can't be read.
 func TestPricesFailAlone(t *testing.T) {
 	t.Parallel()
@@ -174,38 +206,34 @@ func TestPricesFailAlone(t *testing.T) {
 func TestCostsWithoutMulticall(t *testing.T) {
 	t.Parallel()
 	for _, views := range []int{2, 9} {
-		for _, more := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%d views, more %t", views, more), func(t *testing.T) {
-				t.Parallel()
-				c := newCounted(t)
-				s := viewing("alone", views)
-				plain := s.Fees
-				s.Fees = func(n chains.Network) *Fees {
-					f := plain(n)
-					if more {
-						f.More = moreOnly(func() {}).More
-					}
-					return f
+		t.Run(fmt.Sprintf("%d views", views), func(t *testing.T) {
+			t.Parallel()
+			c := newCounted(t)
+			s := viewing("alone", views)
+			plain := s.Fees
+			s.Fees = func(n chains.Network) *Fees {
+				f := plain(n)
+				f.More = moreOnly(func() {}).More
+				return f
+			}
+			c.add(s, chains.Network{Layer: 1, Currency: "ETH"}).Configure(onCalls(func(to common.Address) (string, int, string) {
+				if to == common.HexToAddress(chains.DefaultMulticall) {
+					return `"0x"`, 0, ""
 				}
-				c.add(s, chains.Network{Layer: 1, Currency: "ETH"}).Configure(onCalls(func(to common.Address) (string, int, string) {
-					if to == common.HexToAddress(chains.DefaultMulticall) {
-						return `"0x"`, 0, ""
-					}
-					return five(), 0, ""
-				}))
-				c.run(func(*evmtest.Block) {})
-				asked := c.nodes["alone"].asked()
-				// In the first minute the costs are not known, and there are some calls more.
-				if got, limit := further(asked), callsAllowed*(countedMinutes+1)+views+1; got > limit || got < limit*8/10 {
-					t.Errorf("%d calls for the costs, the limit is %d: %v", got, limit, asked)
-				}
-				// Each poll tells the base fee, and six costs; of the twin's none are missing.
-				polls := len(c.seen.of(baseFee)) / 2
-				if told := len(c.seen.of(chains.TransactionCostNative))/6 - polls; told < polls-5 {
-					t.Errorf("costs were told at %d of %d polls", told, polls)
-				}
-			})
-		}
+				return five(), 0, ""
+			}))
+			c.run(func(*evmtest.Block) {})
+			asked := c.nodes["alone"].asked()
+			// In the first minute the costs are not known, and there are some calls more.
+			if got, limit := further(asked), callsAllowed*(countedMinutes+1)+views+1; got > limit || got < limit*8/10 {
+				t.Errorf("%d calls for the costs, the limit is %d: %v", got, limit, asked)
+			}
+			// Each poll tells the base fee, and six costs; of the twin's none are missing.
+			polls := len(c.seen.of(baseFee)) / 2
+			if told := len(c.seen.of(chains.TransactionCostNative))/6 - polls; told < polls-5 {
+				t.Errorf("costs were told at %d of %d polls", told, polls)
+			}
+		})
 	}
 }
 
@@ -228,10 +256,9 @@ func TestMulticallThatFailsOnce(t *testing.T) {
 		})
 		s := openCharging(t, viewing("costly", 3), nil, n)
 		for range errors + 1 {
-			s.readers[0].charges.asked = time.Time{}
 			_ = tellsCosts(t, s)
 		}
-		if got := !s.readers[0].charges.views.alone.IsZero(); got != alone {
+		if got := !s.charges.views.alone.IsZero(); got != alone {
 			t.Errorf("after %d errors views are called one by one: %t", errors, got)
 		}
 	}
@@ -260,9 +287,8 @@ func TestWrongFeedIsAskedAgain(t *testing.T) {
 
 // moreOnly are fees for which nothing but this is read.
 func moreOnly(read func()) *Fees {
-	return &Fees{More: func(ctx context.Context, n Node) error {
-		read()
+	return &Fees{More: func(ctx context.Context, n Node) (func(), error) {
 		var answer hexutil.Uint64
-		return n.Ask(ctx, &answer, "eth_blockNumber")
+		return read, n.Ask(ctx, &answer, "eth_blockNumber")
 	}}
 }

@@ -24,8 +24,9 @@ type source struct {
 	readers []*Reader
 	// beside are the same endpoints, as those see them who ask for something beside the network's blocks: that one of them
 	// does not serve for that says nothing about its blocks.
-	beside *rpc.Pool[*Reader]
-	tail   *tail
+	beside  *rpc.Pool[*Reader]
+	tail    *tail
+	charges *charges
 }
 
 const (
@@ -39,9 +40,9 @@ func (s Stack) open(_ context.Context, network chains.Network, env chains.Enviro
 	tolerance := max(leastApart, uint64(apart/network.BlockInterval))
 	src := &source{
 		network: network, stack: s, env: env, tail: newTail(),
-		pool: rpc.NewPool[*Reader](env.Log, tolerance), beside: rpc.NewPool[*Reader](env.Log.Named("beside"), tolerance),
+		charges: newCharges(network, s, env),
+		pool:    rpc.NewPool[*Reader](env.Log, tolerance), beside: rpc.NewPool[*Reader](env.Log.Named("beside"), tolerance),
 	}
-	charges := newCharges(network, s, env)
 	for _, endpoint := range network.Endpoints {
 		meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: env.Observe}
 		config := clientConfig(endpoint, meter, env.Large)
@@ -52,7 +53,7 @@ func (s Stack) open(_ context.Context, network chains.Network, env chains.Enviro
 			return nil, fmt.Errorf("open endpoint %s: %w", endpoint.Name, err)
 		}
 		reader := newReader(network, client, meter, func(head uint64) { src.pool.Told(endpoint.Name, head) })
-		reader.stack, reader.charges = s, charges
+		reader.stack, reader.charges = s, src.charges
 		src.readers = append(src.readers, reader)
 		src.pool.Add(reader, rpc.Traits{
 			Name: endpoint.Name, Lag: meter.Lag, Latency: client.Latency,
@@ -67,6 +68,7 @@ func (s Stack) open(_ context.Context, network chains.Network, env chains.Enviro
 		})
 		src.beside.Add(newReader(network, client, meter, func(uint64) {}), rpc.Traits{
 			Name: endpoint.Name, Latency: client.Latency, Saving: client.Saving, State: func(bool, bool) {},
+			Behind: func() bool { return src.pool.Lags(endpoint.Name) },
 		})
 	}
 	return src, nil
@@ -110,6 +112,15 @@ func (s *source) Check(ctx context.Context, settled func() chains.Settled) {
 	s.pool.Check(ctx, func(ctx context.Context, r *Reader) error { return r.check(ctx, settled) })
 	// Time alone gives those back their place that did not serve: there is nothing that all can be asked.
 	s.beside.Check(ctx, func(context.Context, *Reader) error { return nil })
+}
+
+// ReadFees implements chains.FeeReader. It is not the endpoint in use that is asked, but whichever answers.
+func (s *source) ReadFees(ctx context.Context) time.Duration {
+	if !s.charges.any() {
+		return 0
+	}
+	s.charges.read(ctx, s.besideNode(nil))
+	return s.charges.apart()
 }
 
 // Announce implements chains.Announcer.

@@ -63,7 +63,6 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 	if announced != nil {
 		latest = announced.Number.String()
 	}
-	r.charges.refresh(ctx, r)
 	heads, err := r.readHeads(ctx, latest)
 	if announced != nil && (errors.Is(err, chains.ErrNotYet) || rpc.IsAnswer(err)) {
 		// Behind the URL stand several servers, and not all have it yet; some say so by an error.

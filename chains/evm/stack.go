@@ -37,12 +37,13 @@ type Stack struct {
 	Settlement func(ctx context.Context, n chains.Network, parent Node) (*Settlement, error)
 }
 
-// Fees is how a stack charges. It is used by one goroutine at a time.
+// Fees is how a stack charges. Its functions are called by one goroutine at a time, but for More.
 type Fees struct {
 	// Views are read once a minute, in one call where the network has a Multicall3.
 	Views []View
-	// More reads what no view tells, by one call more at most; it may be nil. It is called once a minute.
-	More func(context.Context, Node) error
+	// More reads what no view tells, by one call more where that can be; it may be nil. It is called once a minute, while blocks
+	// are read, and changes nothing itself: the function that it gives does, unless there is an error.
+	More func(context.Context, Node) (take func(), err error)
 	// Samples gives what else was read, as long as it is fresh; it may be nil.
 	Samples func() []chains.Sample
 	// Charge gives what an operation that takes so much gas costs at a block, in wei by component, given what is paid beside

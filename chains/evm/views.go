@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
@@ -48,6 +49,9 @@ func newViews(n chains.Network, env chains.Environment, stack []View) *views {
 	return v
 }
 
+// any tells whether there are any at all.
+func (v *views) any() bool { return len(v.stack) > 0 || len(v.feeds) > 0 || v.uptime != nil }
+
 // all lists what is to be read now. What fails in a feed fails nothing else.
 func (v *views) all() (needed, others []View) {
 	for _, f := range v.feeds {
@@ -68,8 +72,9 @@ func (v *views) apart() time.Duration {
 	return time.Duration(len(needed)+len(others)) * chargesEvery / 2
 }
 
-// read reads all. The error is that of the stack's own: the others say themselves what is wrong.
-func (v *views) read(ctx context.Context, r *Reader) error {
+// read reads all, and has what was told be taken under a lock. The error is that of the stack's own: the others say
+// themselves what is wrong.
+func (v *views) read(ctx context.Context, node Node, taking sync.Locker) error {
 	needed, others := v.all()
 	list := append(append([]View(nil), needed...), others...)
 	if len(list) == 0 {
@@ -83,7 +88,7 @@ func (v *views) read(ctx context.Context, r *Reader) error {
 	if together {
 		var ok bool
 		var err error
-		if answers, ok, err = v.together(ctx, r, list); err != nil {
+		if answers, ok, err = v.together(ctx, node, list); err != nil {
 			return err
 		}
 		if !ok {
@@ -92,10 +97,12 @@ func (v *views) read(ctx context.Context, r *Reader) error {
 	}
 	if !together {
 		var err error
-		if answers, err = oneByOne(ctx, r, list); err != nil {
+		if answers, err = oneByOne(ctx, node, list); err != nil {
 			return err
 		}
 	}
+	taking.Lock()
+	defer taking.Unlock()
 	var problems []error
 	for i, view := range list {
 		err := errors.New("the call reverted")
@@ -122,7 +129,7 @@ type result3 struct {
 }
 
 // together reads views in one call. ok is false where there is no Multicall3. The answer of one that reverted is nil.
-func (v *views) together(ctx context.Context, r *Reader, list []View) (answers [][]byte, ok bool, err error) {
+func (v *views) together(ctx context.Context, node Node, list []View) (answers [][]byte, ok bool, err error) {
 	calls := make([]call3, len(list))
 	for i, view := range list {
 		calls[i] = call3{Target: view.To, AllowFailure: true, CallData: view.Data}
@@ -131,7 +138,7 @@ func (v *views) together(ctx context.Context, r *Reader, list []View) (answers [
 	if err != nil {
 		return nil, false, err
 	}
-	answer, err := r.node().Call(ctx, v.multicall, data)
+	answer, err := node.Call(ctx, v.multicall, data)
 	switch {
 	case IsAnswer(err), err == nil && len(answer) == 0:
 		return nil, false, nil
@@ -157,10 +164,10 @@ func (v *views) together(ctx context.Context, r *Reader, list []View) (answers [
 }
 
 // oneByOne reads views by a call each.
-func oneByOne(ctx context.Context, r *Reader, list []View) ([][]byte, error) {
+func oneByOne(ctx context.Context, node Node, list []View) ([][]byte, error) {
 	answers := make([][]byte, len(list))
 	for i, view := range list {
-		answer, err := r.node().Call(ctx, view.To, view.Data)
+		answer, err := node.Call(ctx, view.To, view.Data)
 		if err != nil && !IsAnswer(err) {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ type fees struct {
 func newFees(n chains.Network) *evm.Fees {
 	f := &fees{heimdall: newHeimdall(n.Options[heimdallURL])}
 	return &evm.Fees{
-		More:    func(ctx context.Context, node evm.Node) error { return f.read(ctx, node) },
+		More:    func(ctx context.Context, node evm.Node) (func(), error) { return f.read(ctx, node), nil },
 		Samples: f.samples,
 	}
 }
@@ -91,16 +91,18 @@ type gasParams struct {
 }
 
 // read never fails: not every node has the method, and the costs, which would vanish with an error, do not need it.
-func (f *fees) read(ctx context.Context, node asker) error {
+func (f *fees) read(ctx context.Context, node asker) (take func()) {
 	f.heimdall.begin(ctx)
 	var params *gasParams
 	err := node.Ask(ctx, &params, "bor_getBlockGasParams", string(chains.Latest))
-	if err == nil && params != nil && params.Target != nil && params.Denominator != nil {
+	if err != nil || params == nil || params.Target == nil || params.Denominator == nil {
+		return func() {}
+	}
+	return func() {
 		f.params = reading{at: time.Now(), samples: []chains.Sample{
 			baseFeeTargetGas.Sample(float64(*params.Target)), baseFeeChangeDenominator.Sample(float64(*params.Denominator)),
 		}}
 	}
-	return nil
 }
 
 func (f *fees) samples() []chains.Sample {

@@ -56,7 +56,7 @@ func (m *member[R]) rank() rank {
 		return challenger // Even if it is down because the one in use has another block.
 	case !m.up || time.Now().Before(m.trusted):
 		return down
-	case m.lagging:
+	case m.lagging, m.Behind != nil && m.Behind():
 		return lagging
 	case m.Saving != nil && m.Saving():
 		return saving

@@ -41,9 +41,11 @@ type Traits struct {
 	State State
 	// Lag is told how many blocks it is behind; it may be nil.
 	Lag func(blocks uint64)
-	// Latency is how long its answers take, Saving whether others should be asked to keep within its budget; they may be nil.
+	// Latency is how long its answers take, Saving whether others should be asked to keep within its budget, and Behind
+	// whether it lags, where the uses of this pool do not show it; they may be nil.
 	Latency func() time.Duration
 	Saving  func() bool
+	Behind  func() bool
 }
 
 type member[R any] struct {
@@ -142,6 +144,19 @@ func (p *Pool[R]) Check(ctx context.Context, check func(context.Context, R) erro
 		group.Go(func() { _ = p.useOne(ctx, m, check) })
 	}
 	group.Wait()
+}
+
+// Lags tells whether an endpoint is behind the others.
+func (p *Pool[R]) Lags(name string) bool {
+	for _, m := range p.members {
+		m.mu.Lock()
+		lags := m.Name == name && m.lagging
+		m.mu.Unlock()
+		if lags {
+			return true
+		}
+	}
+	return false
 }
 
 // Members tells the name and state of each endpoint.

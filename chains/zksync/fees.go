@@ -21,26 +21,25 @@ type fees struct{ overhead uint64 }
 func newFees(chains.Network) *evm.Fees {
 	f := &fees{}
 	return &evm.Fees{
-		More:   func(ctx context.Context, node evm.Node) error { return f.estimate(ctx, node) },
+		More:   func(ctx context.Context, node evm.Node) (func(), error) { return f.estimate(ctx, node) },
 		Charge: f.charge,
 	}
 }
 
 // estimate asks how much gas a transfer takes between two addresses where nothing stands.
-func (f *fees) estimate(ctx context.Context, node asker) error {
+func (f *fees) estimate(ctx context.Context, node asker) (take func(), err error) {
 	var gas hexutil.Uint64
 	transfer := map[string]any{
 		"from": evm.AddressIn(evm.Topic("from")), "to": evm.AddressIn(evm.Topic("to")), "value": "0x0",
 	}
 	if err := node.Ask(ctx, &gas, "eth_estimateGas", transfer); err != nil {
-		return err
+		return nil, err
 	}
 	least := chains.DefaultGas()[chains.Transfer]
 	if uint64(gas) < least || gas > mostGas {
-		return fmt.Errorf("ask eth_estimateGas: a transfer can't take %d gas", uint64(gas))
+		return nil, fmt.Errorf("ask eth_estimateGas: a transfer can't take %d gas", uint64(gas))
 	}
-	f.overhead = uint64(gas) - least
-	return nil
+	return func() { f.overhead = uint64(gas) - least }, nil
 }
 
 func (f *fees) charge(_ chains.Operation, gas uint64, b *evm.Block, tip *big.Int) map[chains.Component]*big.Int {

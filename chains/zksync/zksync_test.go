@@ -138,9 +138,11 @@ func TestResolve(t *testing.T) {
 func TestCharge(t *testing.T) {
 	t.Parallel()
 	f := &fees{}
-	if err := f.estimate(t.Context(), &node{answer: `"0x25990"`}); err != nil { // 154,000.
+	take, err := f.estimate(t.Context(), &node{answer: `"0x25990"`}) // 154,000.
+	if err != nil {
 		t.Fatal(err)
 	}
+	take()
 	b := &evm.Block{BaseFee: (*hexutil.Big)(big.NewInt(45_250_000))}
 	charge := f.charge(chains.TokenTransfer, 65_000, b, big.NewInt(3))
 	if got, want := charge[chains.Execution].Int64(), int64((65_000+133_000)*45_250_000); got != want {
@@ -150,7 +152,7 @@ func TestCharge(t *testing.T) {
 		t.Errorf("priority %d, want %d", got, want)
 	}
 	for _, answer := range []string{`"0x1"`, `"0xffffffffffffffff"`} {
-		if err := f.estimate(t.Context(), &node{answer: answer}); err == nil || f.overhead != 133_000 {
+		if _, err := f.estimate(t.Context(), &node{answer: answer}); err == nil || f.overhead != 133_000 {
 			t.Errorf("%s gas is taken: %v, %d", answer, err, f.overhead)
 		}
 	}

@@ -111,6 +111,9 @@ func (f *networkFees) read(ctx context.Context, families []chains.Family, n chai
 		return
 	}
 	defer source.Close()
+	if reader, ok := source.(chains.FeeReader); ok {
+		readFees(ctx, reader)
+	}
 	err = source.Try(ctx, func(ctx context.Context, reader chains.Reader) error {
 		heads, err := reader.Heads(ctx)
 		if err != nil {
@@ -125,6 +128,13 @@ func (f *networkFees) read(ctx context.Context, families []chains.Family, n chai
 	case len(f.Operations) == 0:
 		f.Error = "it does not tell what operations cost"
 	}
+}
+
+// readFees reads what blocks do not tell, and leaves time for them.
+func readFees(ctx context.Context, reader chains.FeeReader) {
+	ctx, cancel := context.WithTimeout(ctx, feesTimeout/2)
+	defer cancel()
+	reader.ReadFees(ctx)
 }
 
 // take adds up what samples tell of costs.
