@@ -128,14 +128,23 @@ func TestCostsFailOver(t *testing.T) {
 		"a missing block": {-32000, "header not found"},
 		"an odd error":    {-32603, "internal error"},
 	} {
-		for _, views := range []int{1, 2} {
+		for _, views := range []int{0, 1, 2} {
 			t.Run(fmt.Sprintf("%s, %d views", name, views), func(t *testing.T) {
 				t.Parallel()
 				chain, a := simulate(t)
 				b := serve(t, chain)
 				a.Configure(onCalls(func(common.Address) (string, int, string) { return "", refusal.code, refusal.message }))
 				b.Configure(func(s *evmtest.Settings) { s.Answer = multicall(t, chain) })
-				s := openCharging(t, viewing("costly", views), nil, a, b)
+				stack := viewing("costly", views)
+				if views == 0 {
+					stack.Fees = func(chains.Network) *Fees {
+						return &Fees{More: func(ctx context.Context, n Node) (func(), error) {
+							_, err := n.View(ctx, common.Address{9}, CallData("a()"))
+							return func() {}, err
+						}}
+					}
+				}
+				s := openCharging(t, stack, nil, a, b)
 				if !tellsCosts(t, s) {
 					t.Error("no costs are told though b answers")
 				}
@@ -289,6 +298,6 @@ func TestWrongFeedIsAskedAgain(t *testing.T) {
 func moreOnly(read func()) *Fees {
 	return &Fees{More: func(ctx context.Context, n Node) (func(), error) {
 		var answer hexutil.Uint64
-		return read, n.Ask(ctx, &answer, "eth_blockNumber")
+		return read, n.Insist(ctx, &answer, "eth_blockNumber")
 	}}
 }

@@ -80,40 +80,39 @@ func (v *views) read(ctx context.Context, node Node, taking sync.Locker) error {
 	if len(list) == 0 {
 		return nil
 	}
-	if time.Since(v.alone) > multicallRetry {
-		v.alone = time.Time{}
-	}
-	answers := make([][]byte, len(list))
-	together := len(list) > 1 && v.alone.IsZero()
-	if together {
-		var ok bool
-		var err error
-		if answers, ok, err = v.together(ctx, node, list); err != nil {
-			return err
-		}
-		if !ok {
-			v.alone, together = time.Now(), false
-		}
-	}
-	if !together {
-		var err error
-		if answers, err = oneByOne(ctx, node, list); err != nil {
-			return err
-		}
+	answers, err := v.ask(ctx, node, list)
+	if err != nil && len(answers) < len(needed) {
+		return err
 	}
 	taking.Lock()
 	defer taking.Unlock()
 	var problems []error
-	for i, view := range list {
-		err := errors.New("the call reverted")
-		if answers[i] != nil {
-			err = view.Take(answers[i])
+	for i, answer := range answers {
+		view, err := list[i], errors.New("the call reverted")
+		if answer != nil {
+			err = view.Take(answer)
 		}
 		if err != nil && i < len(needed) && !view.Optional {
 			problems = append(problems, fmt.Errorf("call %s of %s: %w", hexutil.Encode(view.Data[:4]), view.To, err))
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// ask calls views, together where that can be. With an error, it gives the answers of those before the one that failed. The
+// answer of one that reverted is nil.
+func (v *views) ask(ctx context.Context, node Node, list []View) ([][]byte, error) {
+	if time.Since(v.alone) > multicallRetry {
+		v.alone = time.Time{}
+	}
+	if len(list) > 1 && v.alone.IsZero() {
+		answers, ok, err := v.together(ctx, node, list)
+		if ok || err != nil {
+			return answers, err
+		}
+		v.alone = time.Now()
+	}
+	return oneByOne(ctx, node, list)
 }
 
 // call3 and result3 are what aggregate3 takes and gives.
@@ -128,7 +127,7 @@ type result3 struct {
 	ReturnData []byte
 }
 
-// together reads views in one call. ok is false where there is no Multicall3. The answer of one that reverted is nil.
+// together calls views by one call. ok is false where there is no Multicall3.
 func (v *views) together(ctx context.Context, node Node, list []View) (answers [][]byte, ok bool, err error) {
 	calls := make([]call3, len(list))
 	for i, view := range list {
@@ -138,7 +137,7 @@ func (v *views) together(ctx context.Context, node Node, list []View) (answers [
 	if err != nil {
 		return nil, false, err
 	}
-	answer, err := node.Call(ctx, v.multicall, data)
+	answer, err := node.View(ctx, v.multicall, data)
 	switch {
 	case IsAnswer(err), err == nil && len(answer) == 0:
 		return nil, false, nil
@@ -163,16 +162,18 @@ func (v *views) together(ctx context.Context, node Node, list []View) (answers [
 	return answers, true, nil
 }
 
-// oneByOne reads views by a call each.
+// oneByOne calls views by a call each, until one can't be called.
 func oneByOne(ctx context.Context, node Node, list []View) ([][]byte, error) {
-	answers := make([][]byte, len(list))
-	for i, view := range list {
-		answer, err := node.Call(ctx, view.To, view.Data)
-		if err != nil && !IsAnswer(err) {
-			return nil, err
-		}
-		if err == nil {
-			answers[i] = append([]byte{}, answer...)
+	var answers [][]byte
+	for _, view := range list {
+		answer, err := node.View(ctx, view.To, view.Data)
+		switch {
+		case err == nil:
+			answers = append(answers, append([]byte{}, answer...))
+		case IsAnswer(err):
+			answers = append(answers, nil)
+		default:
+			return answers, err
 		}
 	}
 	return answers, nil

@@ -66,6 +66,14 @@ func IsMethodMissing(err error) bool {
 	return errors.As(err, &e) && (e.Code == MethodNotFound || e.Code == methodNotSupported)
 }
 
+// IsRevert tells whether an error says that a contract's function was called, and reverted (CHAINS.md section 16.2).
+func IsRevert(err error) bool {
+	const reverted = 3
+	var e *Error
+	return errors.As(err, &e) && e.Outcome == OutcomeRPCError &&
+		(e.Code == reverted || strings.Contains(strings.ToLower(e.Message), "revert"))
+}
+
 // IsAnswer tells whether an error is the endpoint's own word, so that the endpoint works although the call failed.
 func IsAnswer(err error) bool {
 	var e *Error
