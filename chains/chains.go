@@ -134,8 +134,8 @@ type Announcer interface {
 // FeeReader is a Source that reads beside its blocks what these do not tell of what the network charges, so that no block is
 // late because of it.
 type FeeReader interface {
-	// ReadFees reads it once, for what Heads will measure from then on, and gives the pause until that is due again: 0 where
-	// there is nothing to be read.
+	// ReadFees reads it once, for what Heads will measure from then on, and gives how long after it began that is due again: 0
+	// where there is nothing to be read.
 	ReadFees(ctx context.Context) time.Duration
 }
 

@@ -13,11 +13,12 @@ const feesAgain = time.Minute
 // readFees has what the network charges be read beside its blocks, until the context ends or there is nothing to be read.
 func (w *Watcher) readFees(ctx context.Context, reader chains.FeeReader) {
 	for ctx.Err() == nil {
+		asked := time.Now()
 		pause := w.readFeesOnce(ctx, reader)
 		if pause == 0 {
 			return
 		}
-		sleep(ctx, pause)
+		sleep(ctx, time.Until(asked.Add(pause)))
 	}
 }
 

@@ -27,7 +27,7 @@ func TestFeesAreReadBesideTheBlocks(t *testing.T) {
 			begun++
 			sleep(ctx, 10*time.Minute) // Far too slow.
 			ended++
-			return 50 * time.Minute
+			return time.Hour
 		}}
 		stop := watch(t, testNetwork(time.Second), source, newMemory(), b)
 		pass(t, 2*time.Hour+5*time.Minute)

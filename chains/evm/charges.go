@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// chargesEvery is how often is read what the blocks do not tell of the fees: that is two calls a minute.
+	// chargesEvery is how often is read at most what the blocks do not tell of the fees, chargesCalls how many calls that may
+	// take each time: after more of them, the next read is as much later.
 	chargesEvery = time.Minute
-	// chargesLast is how long what was read is taken for true: two reads may fail.
-	chargesLast = 3 * chargesEvery
+	chargesCalls = 2
 	// weiPerCoin is how many of the smallest units a whole coin has on every network of this kind (CHAINS.md section 1.1).
 	weiPerCoin = 1e18
 )
@@ -33,8 +33,8 @@ type charges struct {
 	// mu guards what follows, and is not held while anybody is waited for.
 	mu   sync.Mutex
 	fees *Fees
-	// fresh is when what blocks do not tell was last told.
-	fresh time.Time
+	// until is until when what was told is taken for true that blocks do not tell.
+	until time.Time
 	// tip is the median priority fee when it was told last, nil where nobody paid one.
 	tip   *big.Int
 	tipAt time.Time
@@ -52,22 +52,27 @@ func newCharges(n chains.Network, s Stack, env chains.Environment) *charges {
 // any tells whether there is anything that blocks do not tell.
 func (c *charges) any() bool { return c.views.any() || c.fees.More != nil }
 
-// apart is how far apart reads must be.
-func (c *charges) apart() time.Duration { return max(chargesEvery, c.views.apart()) }
+// pauseAfter is how long after the beginning of a read that took so many calls the next one may begin.
+func pauseAfter(calls int) time.Duration {
+	return max(chargesEvery, time.Duration(calls)*chargesEvery/chargesCalls)
+}
 
-// read reads what blocks do not tell. That it fails harms nobody.
-func (c *charges) read(ctx context.Context, node Node) {
+// read reads what blocks do not tell, and gives how long after that it may be read again. That it fails harms nobody.
+func (c *charges) read(ctx context.Context, node Node) time.Duration {
+	var calls int
+	node.calls = &calls
+	defer func() { c.views.calls = calls }()
 	err := c.views.read(ctx, node, &c.mu)
 	if err == nil {
 		err = c.readMore(ctx, node)
 	}
-	if ctx.Err() != nil {
-		return
+	if ctx.Err() == nil {
+		if err != nil && !c.failing {
+			c.env.Log.Warn("fees can't be read: costs are not told", zap.Error(err))
+		}
+		c.failing = err != nil
 	}
-	if err != nil && !c.failing {
-		c.env.Log.Warn("fees can't be read: costs are not told", zap.Error(err))
-	}
-	c.failing = err != nil
+	return pauseAfter(calls)
 }
 
 // readMore reads what no view tells, after which all is told.
@@ -82,7 +87,7 @@ func (c *charges) readMore(ctx context.Context, node Node) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	take()
-	c.fresh = time.Now()
+	c.until = time.Now().Add(c.views.last())
 	return nil
 }
 
@@ -96,7 +101,7 @@ func (c *charges) measure(b *Block, history *feeHistory) []chains.Sample {
 	if history != nil {
 		c.tip, c.tipAt = history.medianReward(), time.Now()
 	}
-	stale := (len(c.fees.Views) > 0 || c.fees.More != nil) && time.Since(c.fresh) > chargesLast
+	stale := (len(c.fees.Views) > 0 || c.fees.More != nil) && time.Now().After(c.until)
 	var samples []chains.Sample
 	if !stale && c.fees.Samples != nil {
 		samples = c.fees.Samples()

@@ -104,7 +104,9 @@ func TestChargesAlone(t *testing.T) {
 	n := newNode(t)
 	r := charging(t, n, surcharging(&got))
 	n.result("eth_call", `"0x"`)
-	r.charges.read(t.Context(), r.node())
+	if pause := r.charges.read(t.Context(), r.node()); pause != 90*time.Second {
+		t.Errorf("the pause after three calls is %s", pause)
+	}
 	if samples := heads(t, r).Samples; len(of(samples, chains.TransactionCostNative)) != 0 {
 		t.Error("costs are told though a part of them is not known")
 	}
@@ -112,14 +114,13 @@ func TestChargesAlone(t *testing.T) {
 		t.Errorf("%d calls, want one for Multicall3 and one for each view", calls)
 	}
 	n.result("eth_call", `"`+hexutil.Encode(encoded(7))+`"`)
-	r.charges.read(t.Context(), r.node())
+	if pause := r.charges.read(t.Context(), r.node()); pause != time.Minute {
+		t.Errorf("the pause after two calls is %s", pause)
+	}
 	if samples := heads(t, r).Samples; len(of(samples, chains.TransactionCostNative)) == 0 {
 		t.Error("no costs are told")
 	}
 	if calls := n.contractCalls(); calls != 2 {
 		t.Errorf("%d calls, want one for each view", calls)
-	}
-	if apart := r.charges.apart(); apart != time.Minute {
-		t.Errorf("reads are %s apart", apart)
 	}
 }

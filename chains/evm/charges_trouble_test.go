@@ -277,7 +277,7 @@ func TestMulticallThatFailsOnce(t *testing.T) {
 func TestWrongFeedIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFeed(chains.Feed{Currency: "ETH", Heartbeat: time.Hour}, chains.Environment{Log: zap.NewNop()})
+		f := newFeed(chains.Feed{Currency: "ETH", Heartbeat: time.Hour}, chains.Environment{Log: zap.NewNop()}, threeMinutes)
 		_ = f.takeDescription(description("BTC / USD"))
 		if len(f.views()) > 0 {
 			t.Error("it is asked for a price")

@@ -119,8 +119,7 @@ func (s *source) ReadFees(ctx context.Context) time.Duration {
 	if !s.charges.any() {
 		return 0
 	}
-	s.charges.read(ctx, s.besideNode(nil))
-	return s.charges.apart()
+	return s.charges.read(ctx, Node{try: s.beside.Try})
 }
 
 // Announce implements chains.Announcer.

@@ -28,14 +28,16 @@ type feed struct {
 	chains.Feed
 	address common.Address
 	env     chains.Environment
+	// last is how long what is read lasts.
+	last func() time.Duration
 	// decimals is how many of its digits are decimals; negative as long as it is not known.
 	decimals int
 	// right tells that the feed said that it is the one for this coin, wrong that it said something else.
 	right, wrong bool
 }
 
-func newFeed(f chains.Feed, env chains.Environment) *feed {
-	return &feed{Feed: f, address: common.HexToAddress(f.Address), env: env, decimals: -1}
+func newFeed(f chains.Feed, env chains.Environment, last func() time.Duration) *feed {
+	return &feed{Feed: f, address: common.HexToAddress(f.Address), env: env, last: last, decimals: -1}
 }
 
 // views lists what is to be asked: at first also what it is, to which only the next answer will be trusted.
@@ -107,7 +109,7 @@ func (f *feed) takeRound(answer []byte) error {
 	until := at.Add(time.Duration(float64(f.Heartbeat) * heartbeatSlack))
 	if f.env.Prices.Set(f.Currency, usd, at, until) {
 		f.env.Observe(chains.Observation{
-			Time: time.Now(), Lasts: min(chargesLast, time.Until(until)),
+			Time: time.Now(), Lasts: min(f.last(), time.Until(until)),
 			Samples: []chains.Sample{chains.PriceUSD.Sample(usd, f.Currency)},
 		})
 	}
@@ -138,6 +140,8 @@ type uptime struct {
 	network chains.Network
 	address common.Address
 	observe func(chains.Observation)
+	// last is how long what is read lasts.
+	last func() time.Duration
 }
 
 func (u *uptime) view() View {
@@ -158,7 +162,7 @@ func (u *uptime) take(data []byte) error {
 		return fmt.Errorf("the uptime feed of %s says neither that the sequencer is up nor that it is down", u.network.Name)
 	}
 	u.observe(chains.Observation{
-		Network: u.network.Name, Time: time.Now(), Lasts: chargesLast,
+		Network: u.network.Name, Time: time.Now(), Lasts: u.last(),
 		Samples: []chains.Sample{
 			chains.SequencerUp.Sample(1 - toFloat(answer)),
 			chains.SequencerSince.Sample(float64(at.Unix())),

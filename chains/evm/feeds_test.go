@@ -26,6 +26,8 @@ func description(text string) []byte {
 	return append(encoded(32, int64(len(text))), common.RightPadBytes([]byte(text), 32)...)
 }
 
+func threeMinutes() time.Duration { return 3 * time.Minute }
+
 // TestFeed shows what is a price: nothing stale, zero or negative, and nothing of another coin.
 func TestFeed(t *testing.T) {
 	t.Parallel()
@@ -48,7 +50,7 @@ func TestFeed(t *testing.T) {
 		prices := chains.NewPrices()
 		f := newFeed(chains.Feed{Currency: "ETH", Heartbeat: time.Hour}, chains.Environment{
 			Log: zap.NewNop(), Prices: prices, Observe: func(chains.Observation) { told++ },
-		})
+		}, threeMinutes)
 		_ = f.takeDescription(description(test.description))
 		_ = f.takeDecimals(encoded(8))
 		_ = f.takeRound(encoded(1, test.answer, test.updated, test.updated, 1))
@@ -62,7 +64,7 @@ func TestFeed(t *testing.T) {
 func TestUptime(t *testing.T) {
 	t.Parallel()
 	var got []chains.Sample
-	u := &uptime{network: chains.Network{Name: "net"}, observe: func(o chains.Observation) { got = o.Samples }}
+	u := &uptime{network: chains.Network{Name: "net"}, observe: func(o chains.Observation) { got = o.Samples }, last: threeMinutes}
 	for answer, want := range map[int64]float64{0: 1, 1: 0} {
 		if err := u.take(encoded(1, answer, 1_700_000_000, 0, 1)); err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
 // aggregate3 is the function of Multicall3 that calls many functions (CHAINS.md section 1.3).
@@ -32,6 +33,10 @@ type views struct {
 	uptime    *uptime
 	// alone is when it turned out that they must be called one by one; zero if that is not so.
 	alone time.Time
+	// refusal is the error by which the last call of the Multicall3 was answered; nil if it was not.
+	refusal *rpc.Error
+	// calls is how many the last read took, with that of what no view tells.
+	calls int
 }
 
 func newViews(n chains.Network, env chains.Environment, stack []View) *views {
@@ -41,10 +46,10 @@ func newViews(n chains.Network, env chains.Environment, stack []View) *views {
 		panic("evm: " + err.Error()) // It is a constant.
 	}
 	for _, f := range n.PriceFeeds {
-		v.feeds = append(v.feeds, newFeed(f, env))
+		v.feeds = append(v.feeds, newFeed(f, env, v.last))
 	}
 	if n.UptimeFeed != "" {
-		v.uptime = &uptime{network: n, address: common.HexToAddress(n.UptimeFeed), observe: env.Observe}
+		v.uptime = &uptime{network: n, address: common.HexToAddress(n.UptimeFeed), observe: env.Observe, last: v.last}
 	}
 	return v
 }
@@ -63,13 +68,15 @@ func (v *views) all() (needed, others []View) {
 	return v.stack, others
 }
 
-// apart is how far apart reads must be, so that they make no more than two calls a minute.
-func (v *views) apart() time.Duration {
-	if v.alone.IsZero() {
-		return chargesEvery
+// last is how long what is read now lasts: two of the next reads may fail. They take as many calls as the one before did, or
+// more if views have to be called one by one from now on, beside what no view tells.
+func (v *views) last() time.Duration {
+	const reads = 3
+	calls := v.calls
+	if needed, others := v.all(); !v.alone.IsZero() {
+		calls = max(calls, len(needed)+len(others)+1)
 	}
-	needed, others := v.all()
-	return time.Duration(len(needed)+len(others)) * chargesEvery / 2
+	return reads * pauseAfter(calls)
 }
 
 // read reads all, and has what was told be taken under a lock. The error is that of the stack's own: the others say
@@ -139,11 +146,12 @@ func (v *views) together(ctx context.Context, node Node, list []View) (answers [
 	}
 	answer, err := node.View(ctx, v.multicall, data)
 	switch {
-	case IsAnswer(err), err == nil && len(answer) == 0:
+	case IsAnswer(err) && v.refused(err), err == nil && len(answer) == 0:
 		return nil, false, nil
 	case err != nil:
 		return nil, false, err
 	}
+	v.refusal = nil
 	values, err := v.abi.Unpack("aggregate3", answer)
 	if err != nil || len(values) != 1 {
 		return nil, false, nil //nolint:nilerr // Whatever stands there is no Multicall3.
@@ -160,6 +168,14 @@ func (v *views) together(ctx context.Context, node Node, list []View) (answers [
 		answers = append(answers, append([]byte{}, result.ReturnData...))
 	}
 	return answers, true, nil
+}
+
+// refused notes the error by which the call was answered, and tells whether it was the same as the time before: once, it may
+// have been a block that the node did not have.
+func (v *views) refused(err error) bool {
+	before := v.refusal
+	errors.As(err, &v.refusal)
+	return before != nil && before.Code == v.refusal.Code
 }
 
 // oneByOne calls views by a call each, until one can't be called.
