@@ -17,6 +17,8 @@ import (
 const (
 	// heartbeatSlack is by how much later than its heartbeat a feed may be updated (CHAINS.md section 16.1).
 	heartbeatSlack = 1.1
+	// feedRetry is after how long a feed is asked again that was of another coin: it may have been one endpoint's slip.
+	feedRetry = time.Hour
 	// mostDecimals bounds what a feed can say of its decimals.
 	mostDecimals = 36
 	// fromFuture is how far ahead of ours a chain's clock may be.
@@ -32,8 +34,10 @@ type feed struct {
 	last func() time.Duration
 	// decimals is how many of its digits are decimals; negative as long as it is not known.
 	decimals int
-	// right tells that the feed said that it is the one for this coin, wrong that it said something else.
-	right, wrong bool
+	// right tells that the feed said that it is the one for this coin.
+	right bool
+	// wrong is when it last said something else.
+	wrong time.Time
 }
 
 func newFeed(f chains.Feed, env chains.Environment, last func() time.Duration) *feed {
@@ -43,7 +47,7 @@ func newFeed(f chains.Feed, env chains.Environment, last func() time.Duration) *
 // views lists what is to be asked: at first also what it is, to which only the next answer will be trusted.
 func (f *feed) views() []View {
 	switch {
-	case f.wrong:
+	case time.Since(f.wrong) < feedRetry:
 		return nil
 	case !f.right || f.decimals < 0:
 		return []View{
@@ -68,7 +72,7 @@ func (f *feed) takeDescription(answer []byte) error {
 	}
 	f.right = names(text, f.Currency)
 	if !f.right {
-		f.wrong = true
+		f.wrong = time.Now()
 		f.env.Log.Error("price feed is not of the coin: it is not used", zap.String("currency", f.Currency), zap.String("address", f.Address))
 	}
 	return nil
