@@ -1,6 +1,7 @@
 package polygon
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -128,22 +129,52 @@ func TestHeimdallIsGone(t *testing.T) {
 	}
 }
 
-// It is read beside the blocks: asking for the fees begins it and does not wait.
-func TestHeimdallBegins(t *testing.T) {
+// A panic in it is one of whoever has the fees be read, who counts it, and not the end of the process.
+func TestHeimdallPanics(t *testing.T) {
 	t.Parallel()
-	asked := make(chan string)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
-	t.Cleanup(server.Close)
-	n := chains.Network{Options: map[string]chains.Secret{"heimdall_url": chains.NewSecret(server.URL)}}
-	f := &fees{heimdall: newHeimdall(n.Options[heimdallURL])}
-	for range 2 { // Once while it is busy.
-		f.read(t.Context(), node{err: errors.New("no")})()
-	}
-	for _, want := range []string{"/milestones/latest", "/checkpoints/latest"} {
-		if got := <-asked; got != want {
-			t.Errorf("asked for %s, want %s", got, want)
+	h := newHeimdall(chains.NewSecret("http://127.0.0.1:1"))
+	h.client.Transport = panicking{}
+	f := &fees{heimdall: h}
+	defer func() {
+		if recover() == nil {
+			t.Error("nobody is told of the panic")
 		}
+	}()
+	f.read(t.Context(), node{err: errors.New("no")})
+}
+
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("nonsense") }
+
+// It is read with the fees, which nothing waits for, and no longer than they are.
+func TestHeimdallEnds(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan string, 2), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		<-release
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	f := &fees{heimdall: newHeimdall(chains.NewSecret(server.URL))}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.read(ctx, node{err: errors.New("no")})
+	}()
+	got := map[string]bool{<-asked: true, <-asked: true} // The second one does not wait for the first.
+	if !got["/milestones/latest"] || !got["/checkpoints/latest"] {
+		t.Errorf("asked for %v", got)
 	}
+	select {
+	case <-done:
+		t.Error("it goes on behind the back of whoever has the fees be read")
+	default:
+	}
+	cancel()
+	<-done
 	if newHeimdall(chains.Secret{}) != nil {
 		t.Error("there is a reader of nothing")
 	}
