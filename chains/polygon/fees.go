@@ -92,7 +92,7 @@ type gasParams struct {
 
 // read never fails: not every node has the method, and the costs, which would vanish with an error, do not need it.
 func (f *fees) read(ctx context.Context, node asker) (take func()) {
-	f.heimdall.begin(ctx)
+	_ = f.heimdall.read(ctx) // That it can't be read is seen by the metrics' absence.
 	var params *gasParams
 	err := node.Ask(ctx, &params, "bor_getBlockGasParams", string(chains.Latest))
 	if err != nil || params == nil || params.Target == nil || params.Denominator == nil {

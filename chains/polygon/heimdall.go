@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
 const (
@@ -29,7 +30,6 @@ type heimdall struct {
 	client *http.Client
 
 	mu                    sync.Mutex
-	busy                  bool
 	milestone, checkpoint reading
 }
 
@@ -44,29 +44,19 @@ func newHeimdall(at chains.Secret) *heimdall {
 	}}
 }
 
-// begin has it read, and does not wait: blocks are not to be late because Heimdall is slow.
-func (h *heimdall) begin(ctx context.Context) {
-	if h == nil {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.busy {
-		return
-	}
-	h.busy = true
-	ctx = context.WithoutCancel(ctx) // The poll that began it ends before it; the client's timeout bounds it.
-	go func() {
-		_ = h.read(ctx) // That it can't be read is seen by the metrics' absence.
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.busy = false
-	}()
-}
-
-// read reads the newest milestone and the newest checkpoint. That one can't be read does not harm the other.
+// read reads the newest milestone and the newest checkpoint at a time. That one can't be read does not harm the other.
 func (h *heimdall) read(ctx context.Context) error {
-	return errors.Join(h.readMilestone(ctx), h.readCheckpoint(ctx))
+	if h == nil {
+		return nil
+	}
+	var (
+		group    rpc.Group
+		failures [2]error
+	)
+	group.Go(func() { failures[0] = h.readMilestone(ctx) })
+	group.Go(func() { failures[1] = h.readCheckpoint(ctx) })
+	group.Wait()
+	return errors.Join(failures[:]...)
 }
 
 // milestone is one as far as it is used: that its last block has a hash tells that it is one at all. Other than everywhere
