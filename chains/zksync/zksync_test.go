@@ -162,3 +162,16 @@ func TestCharge(t *testing.T) {
 		}
 	}
 }
+
+// Whoever says how much gas an operation takes has counted what the data takes.
+func TestChargeOfGivenGas(t *testing.T) {
+	t.Parallel()
+	f := &fees{overhead: 133_000}
+	b := &evm.Block{BaseFee: (*hexutil.Big)(big.NewInt(10))}
+	for operation, gas := range map[chains.Operation]uint64{chains.Transfer: 154_000, chains.Swap: 500_000} {
+		charge := f.charge(operation, gas, b, big.NewInt(3))
+		if charge[chains.Execution].Uint64() != 10*gas || charge[chains.Priority].Uint64() != 3*gas {
+			t.Errorf("%s with %d gas is charged %v", operation, gas, charge)
+		}
+	}
+}
