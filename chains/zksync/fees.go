@@ -47,6 +47,10 @@ func (f *fees) estimate(ctx context.Context, node insister) (take func(), err er
 	return func() { f.overhead = uint64(gas) - least }, nil
 }
 
-func (f *fees) charge(_ chains.Operation, gas uint64, b *evm.Block, tip *big.Int) map[chains.Component]*big.Int {
-	return evm.GasCharge(gas+f.overhead, b.BaseFee.ToInt(), tip)
+// charge adds the overhead to what an operation takes on Ethereum: whoever says that it takes something else has counted it.
+func (f *fees) charge(o chains.Operation, gas uint64, b *evm.Block, tip *big.Int) map[chains.Component]*big.Int {
+	if gas == chains.DefaultGas()[o] {
+		gas += f.overhead
+	}
+	return evm.GasCharge(gas, b.BaseFee.ToInt(), tip)
 }
