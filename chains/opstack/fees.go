@@ -15,17 +15,19 @@ var (
 	l1Block        = common.HexToAddress("0x4200000000000000000000000000000000000015")
 )
 
-// The numbers of the Fjord formula (CHAINS.md section 7.3).
+// The numbers of the formulas (CHAINS.md section 7.3). Sizes are in millionths.
 const (
 	leastSize     = 100_000_000
 	sizeIntercept = -42_585_600
 	sizeFactor    = 836_500
-	fjordDivisor  = 1_000_000_000_000
+	wholeSize     = 1_000_000
+	divisor       = 1_000_000_000_000
 	calldataGas   = 16
 )
 
-// compressedSizes are how many bytes FastLZ makes of each operation's transaction, by convention: up to 170 all pay for the
-// same least size, and only a swap is larger.
+// compressedSizes are how many bytes FastLZ makes of each operation's transaction, by convention: since Fjord up to 170 all
+// pay for the same least size, and only a swap is larger. Before, a byte that is not zero was charged as 16 gas, a zero as 4,
+// which comes to about as much.
 func compressedSizes() map[chains.Operation]int64 {
 	return map[chains.Operation]int64{chains.Transfer: 110, chains.TokenTransfer: 150, chains.Swap: 300}
 }
@@ -35,11 +37,11 @@ type fees struct {
 	l1BaseFee, blobBaseFee           *big.Int
 	baseFeeScalar, blobBaseFeeScalar *big.Int
 	operatorScalar, operatorConstant *big.Int
-	isJovian                         *big.Int
+	isFjord, isJovian                *big.Int
 }
 
 func newFees(chains.Network) *evm.Fees {
-	f := &fees{operatorScalar: new(big.Int), operatorConstant: new(big.Int), isJovian: new(big.Int)}
+	f := &fees{operatorScalar: new(big.Int), operatorConstant: new(big.Int), isFjord: new(big.Int), isJovian: new(big.Int)}
 	view := func(to common.Address, signature string, into **big.Int, optional bool) evm.View {
 		return evm.View{To: to, Data: evm.CallData(signature), Optional: optional, Take: func(answer []byte) (err error) {
 			value, err := evm.Uint(answer, 0)
@@ -57,6 +59,7 @@ func newFees(chains.Network) *evm.Fees {
 			view(gasPriceOracle, "blobBaseFeeScalar()", &f.blobBaseFeeScalar, false),
 			view(l1Block, "operatorFeeScalar()", &f.operatorScalar, true), // Since Isthmus.
 			view(l1Block, "operatorFeeConstant()", &f.operatorConstant, true),
+			view(gasPriceOracle, "isFjord()", &f.isFjord, true),
 			view(gasPriceOracle, "isJovian()", &f.isJovian, true),
 		},
 		Charge: f.charge,
@@ -73,15 +76,18 @@ func (f *fees) charge(o chains.Operation, gas uint64, b *evm.Block, tip *big.Int
 	return charge
 }
 
-// l1Fee is what a transaction that FastLZ makes so large is charged for its data, by the formula of Fjord (CHAINS.md
-// section 7.3), in wei.
+// l1Fee is what a transaction that FastLZ makes so large is charged for its data, by the formula of Fjord or, before, that of
+// Ecotone, where 16 gas a byte are charged at a sixteenth of the price (CHAINS.md section 7.3), in wei.
 func (f *fees) l1Fee(compressed int64) *big.Int {
-	size := max(leastSize, sizeIntercept+sizeFactor*compressed)
+	size := wholeSize * compressed
+	if f.isFjord.Sign() > 0 {
+		size = max(leastSize, sizeIntercept+sizeFactor*compressed)
+	}
 	price := new(big.Int).Mul(f.baseFeeScalar, big.NewInt(calldataGas))
 	price.Mul(price, f.l1BaseFee)
 	price.Add(price, new(big.Int).Mul(f.blobBaseFeeScalar, f.blobBaseFee))
 	price.Mul(price, big.NewInt(size))
-	return price.Div(price, big.NewInt(fjordDivisor))
+	return price.Div(price, big.NewInt(divisor))
 }
 
 // operatorFee is what the operator charges for so much gas: since Isthmus gas*scalar/1e6 + constant, since Jovian

@@ -110,7 +110,7 @@ func TestL1FeeOfRecordedReceipt(t *testing.T) {
 	recorded(t, "base-eth_getTransactionReceipt-l1fields-2026.json", &receipt)
 	f := &fees{
 		l1BaseFee: receipt.L1GasPrice.ToInt(), blobBaseFee: receipt.L1BlobBaseFee.ToInt(),
-		baseFeeScalar: receipt.L1BaseFeeScalar.ToInt(), blobBaseFeeScalar: receipt.L1BlobBaseFeeScalar.ToInt(),
+		baseFeeScalar: receipt.L1BaseFeeScalar.ToInt(), blobBaseFeeScalar: receipt.L1BlobBaseFeeScalar.ToInt(), isFjord: big.NewInt(1),
 	}
 	if got := f.l1Fee(compressedSizes()[chains.Transfer]); got.Cmp(big.NewInt(2968178118)) != 0 || got.Cmp(receipt.L1Fee.ToInt()) != 0 {
 		t.Errorf("the fee is %s, want %s", got, receipt.L1Fee.ToInt())
@@ -119,7 +119,10 @@ func TestL1FeeOfRecordedReceipt(t *testing.T) {
 
 func TestL1FeeGrowsWithTheSize(t *testing.T) {
 	t.Parallel()
-	f := &fees{l1BaseFee: big.NewInt(1e9), blobBaseFee: big.NewInt(1), baseFeeScalar: big.NewInt(1000), blobBaseFeeScalar: big.NewInt(0)}
+	f := &fees{
+		l1BaseFee: big.NewInt(1e9), blobBaseFee: big.NewInt(1), baseFeeScalar: big.NewInt(1000), blobBaseFeeScalar: big.NewInt(0),
+		isFjord: big.NewInt(1),
+	}
 	// (-42585600 + 836500*300) * 1000*16*1e9 / 1e12
 	if got := f.l1Fee(300); got.String() != "3333830400" {
 		t.Errorf("300 bytes cost %s", got)
