@@ -57,6 +57,15 @@ func (n *node) contractCalls() (count int) {
 	return count
 }
 
+// The selector is that of CHAINS.md section 1.3.
+func TestMulticallSelector(t *testing.T) {
+	t.Parallel()
+	v := newViews(chains.Network{}, chains.Environment{}, nil)
+	if got := hexutil.Encode(v.abi.Methods["aggregate3"].ID); got != "0x82ad56cb" {
+		t.Errorf("the selector of aggregate3 is %s", got)
+	}
+}
+
 // TestChargesTogether shows that all views are one call, and that one that is not there harms nothing if it is optional.
 func TestChargesTogether(t *testing.T) {
 	t.Parallel()
