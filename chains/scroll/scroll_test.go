@@ -34,6 +34,9 @@ func TestLogs(t *testing.T) {
 	if err != nil || len(s.Tags) != 0 {
 		t.Fatalf("settlement %+v, %v", s, err)
 	}
+	if len(s.Proxies) != 1 || s.Proxies[0] != common.HexToAddress(scrollChain) {
+		t.Errorf("the proxies are %v", s.Proxies)
+	}
 	// The topics are those of CHAINS.md section 17 and selectors.txt.
 	for topic, want := range map[string]string{
 		"0x2c32d4ae151744d0bf0b9464a3e897a1d17ed2f1af71f7c9a75f12ce0d28238f": "[posted false]",
