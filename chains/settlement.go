@@ -93,7 +93,7 @@ var (
 	}
 	ContractUpgrades = &Metric{
 		Name: "contract_upgrades_total", Kind: Counter, Stale: Hides,
-		Help: "Upgrades of the network's contracts on its parent (Upgraded events of their proxies).",
+		Help: "Upgrades of the network's contracts on its parent (Upgraded events of their proxies). Of the families arbitrum, linea, opstack and scroll: the proxies of others have other events.",
 	}
 	SequencerUp = &Metric{
 		Name: "sequencer_up", Kind: Gauge,

@@ -57,11 +57,12 @@ func validate(n chains.Network) error {
 
 // settlement reads what happens to batches (CHAINS.md section 10). With which block a batch ends, neither the events nor a
 // node tells, and what the tags mean is not known for sure (section 18): whoever knows it for his nodes says so in the
-// options. Without them, the events and their times are all that is told. Nor is it known how its proxy tells of upgrades:
-// they are not counted.
+// options. Without them, the events and their times are all that is told. Its proxy is OpenZeppelin's transparent one
+// (scroll-contracts, scripts/foundry/DeployL1BridgeProxyPlaceholder.s.sol), which tells of upgrades by Upgraded.
 func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
 	s := &evm.Settlement{
-		Tags: make(map[chains.Stage]chains.Tag),
+		Proxies: evm.Contracts(n, "scroll_chain"),
+		Tags:    make(map[chains.Stage]chains.Tag),
 		Resolve: func(context.Context, chains.Event, evm.Node, evm.Node) (chains.Standing, error) {
 			return chains.Standing{}, evm.ErrUnresolvable
 		},
