@@ -54,6 +54,7 @@ func layer1() []Network {
 			Endpoints: public("https://api.avax.network/ext/bc/C/rpc", "https://avalanche-c-chain-rpc.publicnode.com",
 				"https://avalanche.drpc.org"),
 			PriceFeeds: []Feed{{Currency: "AVAX", Address: "0x0A77230d17318075983913bC2145DB16C7366156"}},
+			EVM:        EVM{BaseFeeBound: true},
 		},
 		{
 			Name: "gnosis", Family: "evm", Layer: 1, Currency: "xDAI", ChainID: "100",

@@ -66,7 +66,7 @@ type Costs map[Operation]map[Component]float64
 var (
 	TransactionCostNative = &Metric{
 		Name: "transaction_cost_native", Kind: Gauge, Labels: []string{"operation", "component"},
-		Help: "What an operation costs now, in whole coins of the network, by component: execution, priority, l1_data, operator, routing. The sum is what is paid.",
+		Help: "What an operation costs now, in whole coins of the network, by component: execution, priority, l1_data, operator, routing. The sum is what is paid; on Avalanche the most that can be, as the base fee in its headers is since Helicon.",
 	}
 	TransactionCostUSD = &Metric{
 		Name: "transaction_cost_usd", Kind: Gauge, Labels: []string{"operation", "component"},

@@ -97,6 +97,8 @@ type Endpoint struct {
 type EVM struct {
 	// BaseFee is the rule by which the next block's base fee follows from a block.
 	BaseFee BaseFeeRule
+	// BaseFeeBound tells that the base fee in a header is the most that can be charged: what is, only receipts tell.
+	BaseFeeBound bool
 	// Blobs is the schedule of blob parameters, oldest first; empty where the network has none or it is not known.
 	Blobs []BlobParameters
 	// LeastTip is the least priority fee per gas that the network takes, in wei.

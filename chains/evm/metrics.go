@@ -18,7 +18,7 @@ var (
 	}
 	baseFee = &chains.Metric{
 		Name: "base_fee_wei", Kind: chains.Gauge,
-		Help: "Base fee per gas of the newest block.",
+		Help: "Base fee per gas of the newest block. On Avalanche since Helicon a bound of what is charged, which only receipts tell.",
 	}
 	nextBaseFeeMetric = &chains.Metric{
 		Name: "next_base_fee_wei", Kind: chains.Gauge,

@@ -68,14 +68,19 @@ func writeMeasured(out io.Writer, networks []chains.Network) error {
 	return err
 }
 
-// charged tells in what the costs of operations are told: in US dollars where a feed tells the coin's price.
+// charged tells in what the costs of operations are told, in US dollars where a feed tells the coin's price, and whether
+// they can be less.
 func charged(n chains.Network, networks []chains.Network) string {
+	text := n.Currency
 	for _, other := range networks {
 		if slices.ContainsFunc(other.PriceFeeds, func(f chains.Feed) bool { return f.Currency == n.Currency }) {
-			return n.Currency + ", USD"
+			text = n.Currency + ", USD"
 		}
 	}
-	return n.Currency
+	if n.EVM.BaseFeeBound {
+		text += "; an upper bound, as its headers' base fee is"
+	}
+	return text
 }
 
 // paceOf tells how often there is something new of a network.
