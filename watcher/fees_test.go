@@ -26,6 +26,7 @@ func TestFeesAreReadBesideTheBlocks(t *testing.T) {
 		source := &charging{sources: &sources{readers: []chains.Reader{c}}, read: func(ctx context.Context) time.Duration {
 			begun++
 			sleep(ctx, 10*time.Minute) // Far too slow.
+			<-time.After(time.Second)  // And slow to end.
 			ended++
 			return time.Hour
 		}}

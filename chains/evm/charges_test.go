@@ -66,6 +66,25 @@ func TestMulticallSelector(t *testing.T) {
 	}
 }
 
+// What is read lasts as long as it takes to read it three times more.
+func TestViewsLast(t *testing.T) {
+	t.Parallel()
+	v := newViews(chains.Network{}, chains.Environment{}, make([]View, 9))
+	for _, test := range []struct {
+		calls int
+		alone bool
+		want  time.Duration
+	}{{0, false, 3}, {2, false, 3}, {8, false, 12}, {0, true, 15}, {20, true, 30}} {
+		v.calls, v.alone = test.calls, time.Time{}
+		if test.alone {
+			v.alone = time.Now()
+		}
+		if got := v.last(); got != test.want*time.Minute {
+			t.Errorf("after %d calls, alone %t, it lasts %s", test.calls, test.alone, got)
+		}
+	}
+}
+
 // TestChargesTogether shows that all views are one call, and that one that is not there harms nothing if it is optional.
 func TestChargesTogether(t *testing.T) {
 	t.Parallel()

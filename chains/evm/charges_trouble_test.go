@@ -151,8 +151,37 @@ func TestCostsFailOver(t *testing.T) {
 				if states(s) != "a up active, b down" {
 					t.Errorf("that a refuses calls changed who serves blocks: %s", states(s))
 				}
+				s.beside.Members(func(name string, up, _ bool, _ string) {
+					if name == "a" && up == (refusal.code == 429) {
+						t.Errorf("for the settlement, that is asked beside the blocks as well, a is up: %t", up)
+					}
+				})
 			})
 		}
+	}
+}
+
+// That a function reverts is what every endpoint says: no other one is asked.
+func TestRevertIsTheLastWord(t *testing.T) {
+	t.Parallel()
+	chain, a := simulate(t)
+	b := serve(t, chain)
+	for _, n := range []*evmtest.Node{a, b} {
+		n.Configure(onCalls(func(common.Address) (string, int, string) { return "", -32000, "execution reverted" }))
+	}
+	stack := viewing("optional", 1)
+	stack.Fees = func(plain func(chains.Network) *Fees) func(chains.Network) *Fees {
+		return func(n chains.Network) *Fees {
+			f := plain(n)
+			f.Views[0].Optional = true
+			return f
+		}
+	}(stack.Fees)
+	if s := openCharging(t, stack, nil, a, b); !tellsCosts(t, s) {
+		t.Error("no costs are told")
+	}
+	if a.Counts().Calls["eth_call"] != 1 || b.Counts().Calls["eth_call"] != 0 {
+		t.Errorf("a was asked %v, b %v", a.Counts().Calls, b.Counts().Calls)
 	}
 }
 
@@ -246,29 +275,34 @@ func TestCostsWithoutMulticall(t *testing.T) {
 	}
 }
 
-// That a node answers by an error once says nothing about whether there is a Multicall3.
-func TestMulticallThatFailsOnce(t *testing.T) {
+// That a node answers by an error says nothing about whether there is a Multicall3, unless it does so twice running.
+func TestMulticallThatFails(t *testing.T) {
 	t.Parallel()
-	for errors, alone := range map[int]bool{1: false, 2: true} {
+	for pattern, alone := range map[string]bool{"x": false, "x.x": false, "xy": false, "xx": true} {
 		chain, n := simulate(t)
-		left, together := errors, multicall(t, chain)
+		left, together := pattern+".", multicall(t, chain)
 		n.Configure(func(s *evmtest.Settings) {
 			s.Answer = func(method string, params []json.RawMessage) (string, int, string) {
 				var call struct{ To common.Address }
-				if method == "eth_call" && left > 0 && json.Unmarshal(params[0], &call) == nil &&
-					call.To == common.HexToAddress(chains.DefaultMulticall) {
-					left--
-					return "", -32000, "header not found"
+				if method == "eth_call" && json.Unmarshal(params[0], &call) == nil && call.To == common.HexToAddress(chains.DefaultMulticall) {
+					now := left[0]
+					left = left[1:]
+					switch now {
+					case 'x':
+						return "", -32000, "header not found"
+					case 'y':
+						return "", -32603, "internal error"
+					}
 				}
 				return together(method, params)
 			}
 		})
 		s := openCharging(t, viewing("costly", 3), nil, n)
-		for range errors + 1 {
+		for range pattern {
 			_ = tellsCosts(t, s)
 		}
 		if got := !s.charges.views.alone.IsZero(); got != alone {
-			t.Errorf("after %d errors views are called one by one: %t", errors, got)
+			t.Errorf("after %s views are called one by one: %t", pattern, got)
 		}
 	}
 }

@@ -36,26 +36,27 @@ func TestFeed(t *testing.T) {
 		name, description string
 		answer, updated   int64
 		want              float64
+		lasts             time.Duration
 	}{
-		{"fresh", "ETH / USD", 200_012_345_678, now - 10, 2000.12345678},
-		{"a little late", "ETH / USD", 200_000_000_000, now - 3700, 2000},
-		{"stale", "ETH / USD", 200_000_000_000, now - 4000, 0},
-		{"zero", "ETH / USD", 0, now, 0},
-		{"negative", "ETH / USD", -5, now, 0},
-		{"never updated", "ETH / USD", 200_000_000_000, 0, 0},
-		{"from the future", "ETH / USD", 200_000_000_000, now + 3600, 0},
-		{"of another coin", "BTC / USD", 200_000_000_000, now, 0},
+		{"fresh", "ETH / USD", 200_012_345_678, now - 10, 2000.12345678, 3 * time.Minute},
+		{"a little late", "ETH / USD", 200_000_000_000, now - 3840, 2000, 2 * time.Minute},
+		{"stale", "ETH / USD", 200_000_000_000, now - 4000, 0, 0},
+		{"zero", "ETH / USD", 0, now, 0, 0},
+		{"negative", "ETH / USD", -5, now, 0, 0},
+		{"never updated", "ETH / USD", 200_000_000_000, 0, 0, 0},
+		{"from the future", "ETH / USD", 200_000_000_000, now + 3600, 0, 0},
+		{"of another coin", "BTC / USD", 200_000_000_000, now, 0, 0},
 	} {
-		var told int
+		var lasts time.Duration
 		prices := chains.NewPrices()
 		f := newFeed(chains.Feed{Currency: "ETH", Heartbeat: time.Hour}, chains.Environment{
-			Log: zap.NewNop(), Prices: prices, Observe: func(chains.Observation) { told++ },
+			Log: zap.NewNop(), Prices: prices, Observe: func(o chains.Observation) { lasts = o.Lasts },
 		}, threeMinutes)
 		_ = f.takeDescription(description(test.description))
 		_ = f.takeDecimals(encoded(8))
 		_ = f.takeRound(encoded(1, test.answer, test.updated, test.updated, 1))
-		if got := prices.Of("ETH"); got != test.want || (told > 0) != (test.want > 0) {
-			t.Errorf("%s: the price is %v, told %d times, want %v", test.name, got, told, test.want)
+		if got := prices.Of("ETH"); got != test.want || lasts.Round(10*time.Second) != test.lasts {
+			t.Errorf("%s: the price is %v for %s, want %v", test.name, got, lasts, test.want)
 		}
 	}
 }
