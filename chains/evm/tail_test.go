@@ -2,6 +2,8 @@ package evm
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,9 +11,16 @@ import (
 	"github.com/layerwatch/layerwatch/chains"
 )
 
-// at gives a block whose hash is of its number and branch.
+// at gives a block whose hash is of its number and branch, on the one before it of the same branch.
 func at(number uint64, branch byte) chains.Block {
-	return chains.Block{Number: number, Hash: chains.Hash{byte(number), byte(number >> 8), branch}}
+	hash := func(n uint64) chains.Hash { return chains.Hash{byte(n), byte(n >> 8), branch, 1} }
+	return chains.Block{Number: number, Hash: hash(number), Parent: hash(number - 1)}
+}
+
+// on gives a block on top of another one.
+func on(below, b chains.Block) chains.Block {
+	b.Parent = below.Hash
+	return b
 }
 
 func latest(b chains.Block) map[chains.Tag]chains.Block {
@@ -107,6 +116,37 @@ func TestTailKeepsTheNewestBlocks(t *testing.T) {
 	}
 	if head, _ := tail.newest(); head.Hash != at(blocks-1, 1).Hash {
 		t.Errorf("the head is %+v", head)
+	}
+}
+
+// Only blocks that hang together are kept: the others may be of a fork that was left.
+func TestTailHangsTogether(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		blocks []chains.Block
+		want   []uint64
+	}{
+		"the next one":                    {[]chains.Block{at(13, 0)}, []uint64{10, 11, 12, 13}},
+		"the next ones, the head first":   {[]chains.Block{at(14, 0), at(13, 0)}, []uint64{10, 11, 12, 13, 14}},
+		"known ones":                      {[]chains.Block{at(11, 0), at(12, 0)}, []uint64{10, 11, 12}},
+		"another branch":                  {[]chains.Block{on(at(10, 0), at(11, 1)), at(12, 1), at(13, 1)}, []uint64{10, 11, 12, 13}},
+		"another branch that is shorter":  {[]chains.Block{on(at(10, 0), at(11, 1))}, []uint64{10, 11}},
+		"another branch but for its base": {[]chains.Block{at(12, 1), at(13, 1)}, []uint64{12, 13}},
+		"what follows another branch":     {[]chains.Block{at(13, 1)}, []uint64{13}},
+		"a gap":                           {[]chains.Block{at(14, 0)}, []uint64{14}},
+		"a branch that is far below":      {[]chains.Block{at(8, 1), at(9, 1)}, []uint64{8, 9}},
+	} {
+		tail := newTail()
+		tail.follow([]chains.Block{at(10, 0), at(11, 0), at(12, 0)}, latest(at(12, 0)))
+		tail.follow(test.blocks, nil)
+		if got := slices.Sorted(maps.Keys(tail.blocks)); !slices.Equal(got, test.want) {
+			t.Errorf("%s: kept are %v, want %v", name, got, test.want)
+		}
+		for _, b := range test.blocks {
+			if got, _ := tail.block(b.Number); got.Hash != b.Hash {
+				t.Errorf("%s: block %d is of another branch", name, b.Number)
+			}
+		}
 	}
 }
 
