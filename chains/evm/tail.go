@@ -1,7 +1,10 @@
 package evm
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,7 +14,8 @@ import (
 // recentBlocks is how many blocks of a network are kept for those who read something else in the same blocks.
 const recentBlocks = 512
 
-// tail holds the newest blocks that a network was followed to, so that nobody needs to ask for them again.
+// tail holds the newest blocks that a network was followed to, so that nobody needs to ask for them again. They hang
+// together: whatever else was read may be of a fork that was left since.
 type tail struct {
 	mu     sync.Mutex
 	blocks map[uint64]chains.Block
@@ -40,9 +44,9 @@ func (t *tail) follow(blocks []chains.Block, tagged map[chains.Tag]chains.Block)
 	t.mu.Lock()
 	head, known := tagged[chains.Latest]
 	isNew := known && head.Hash != t.head.Hash
-	for _, b := range blocks {
-		b.Samples = nil
-		t.blocks[b.Number] = b
+	// The head was read first.
+	for _, b := range slices.SortedStableFunc(slices.Values(blocks), func(a, b chains.Block) int { return cmp.Compare(a.Number, b.Number) }) {
+		t.add(b)
 	}
 	if known {
 		t.head, t.at = head, time.Now()
@@ -68,6 +72,18 @@ func (t *tail) follow(blocks []chains.Block, tagged map[chains.Tag]chains.Block)
 	for _, news := range call {
 		news()
 	}
+}
+
+// add adds a block, and drops those that do not hang together with it.
+func (t *tail) add(b chains.Block) {
+	b.Samples = nil
+	if below, ok := t.blocks[b.Number-1]; !ok || below.Hash != b.Parent {
+		maps.DeleteFunc(t.blocks, func(number uint64, _ chains.Block) bool { return number < b.Number })
+	}
+	if above, ok := t.blocks[b.Number+1]; !ok || above.Parent != b.Hash {
+		maps.DeleteFunc(t.blocks, func(number uint64, _ chains.Block) bool { return number > b.Number })
+	}
+	t.blocks[b.Number] = b
 }
 
 // newest gives the newest block, and when it was told.
