@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -236,6 +238,42 @@ func TestRangesGrow(t *testing.T) {
 	if widest != mostRange {
 		t.Errorf("the widest range has %d blocks, want %d", widest, mostRange)
 	}
+}
+
+// A size that was refused is not asked for again within the hour: a provider counts what it refuses, too.
+func TestRefusedSizeIsRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 600
+		l, refused, widest := &logRange{}, 0, uint64(0)
+		ask := func(times int) {
+			for range times {
+				size := l.get()
+				if size <= limit {
+					l.grow()
+					widest = max(widest, size)
+				} else if refused++; !l.shrink(size, answered("block range is too wide")) {
+					t.Fatalf("of %d blocks none fewer are asked for", size)
+				}
+			}
+		}
+		ask(100)
+		if refused > 8 || widest < limit*3/4 {
+			t.Errorf("%d were refused, the widest has %d blocks", refused, widest)
+		}
+		refused = 0
+		for range 50 {
+			<-time.After(time.Minute)
+			ask(20)
+		}
+		if refused != 0 {
+			t.Errorf("%d were refused within the hour", refused)
+		}
+		<-time.After(time.Hour)
+		if ask(100); refused == 0 || refused > 8 {
+			t.Errorf("after the hour, %d were refused", refused)
+		}
+	})
 }
 
 // What says nothing of the range is a failure, and nothing is learnt of it: else the ranges shrink to nothing while an
