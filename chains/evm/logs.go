@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -20,6 +21,8 @@ const (
 	// most (CHAINS.md section 16.3).
 	firstRange = 2000
 	mostRange  = 8000
+	// refusedFor is how long a size that was refused is not tried again.
+	refusedFor = time.Hour
 )
 
 // Log is a log as eth_getLogs gives it, as far as it is used.
@@ -85,7 +88,12 @@ func checkLogs(logs []Log, of func(Log) bool) error {
 }
 
 // logRange is for how many blocks an endpoint is asked for logs at once. It is learnt.
-type logRange struct{ size uint64 }
+type logRange struct {
+	size uint64
+	// answered is the size that was answered last, refused the one that was too wide last, at when.
+	answered, refused uint64
+	at                time.Time
+}
 
 func (l *logRange) get() uint64 {
 	if l.size == 0 {
@@ -95,15 +103,24 @@ func (l *logRange) get() uint64 {
 }
 
 // grow is called when a range of the whole size was answered.
-func (l *logRange) grow() { l.size = min(mostRange, l.get()+l.get()/4+1) }
+func (l *logRange) grow() {
+	l.answered = l.get()
+	wider := min(mostRange, l.get()+l.get()/4+1)
+	if wider < l.refused || time.Since(l.at) > refusedFor {
+		l.size = wider
+	}
+}
 
-// shrink takes an error for a hint that the range was too wide, if it is one: by what it suggests, else to a half. It
-// tells whether it makes sense to ask again.
+// shrink takes an error for a hint that the range was too wide, if it is one: to what it suggests, what was answered before,
+// or a half. It tells whether it makes sense to ask again.
 func (l *logRange) shrink(asked uint64, err error) bool {
 	if asked <= 1 || !rangeTooWide(err) {
 		return false
 	}
-	l.size = max(1, asked/2)
+	l.size, l.refused, l.at = max(1, asked/2), asked, time.Now()
+	if l.answered < asked {
+		l.size = max(l.size, l.answered)
+	}
 	if hint := suggestedRange(err.Error()); hint > 0 && hint < asked {
 		l.size = hint
 	}
