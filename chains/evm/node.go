@@ -2,7 +2,10 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -24,9 +27,13 @@ func (r *Reader) node() Node {
 	return Node{try: func(ctx context.Context, use func(context.Context, *Reader) error) error { return use(ctx, r) }}
 }
 
-// Ask calls a method. An endpoint's word that it can't be answered is the answer: see IsAnswer.
+// Ask calls a method. An endpoint that can't tell is passed over; where none can, that is the answer: see IsAnswer. With
+// any other error, none answered.
 func (n Node) Ask(ctx context.Context, result any, method string, args ...any) error {
-	var answer error
+	var (
+		answered bool
+		answer   error
+	)
 	err := n.try(ctx, func(ctx context.Context, r *Reader) error {
 		if n.calls != nil {
 			*n.calls++
@@ -35,16 +42,34 @@ func (n Node) Ask(ctx context.Context, result any, method string, args ...any) e
 		if err := r.do(ctx, call); err != nil {
 			return err
 		}
-		answer = call.Err
+		answered, answer = true, call.Err
+		if call.Err == nil && isNull(result) || call.Err != nil && !isRevert(call.Err) {
+			return fmt.Errorf("%w: it can't tell", rpc.ErrPassOver)
+		}
 		return nil
 	})
-	if err == nil {
+	if answered && ctx.Err() == nil {
 		err = answer
 	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", method, err)
 	}
 	return nil
+}
+
+// isNull tells whether an answer was null, given what it was read into: the endpoint does not have what was asked for.
+func isNull(result any) bool {
+	v := reflect.ValueOf(result).Elem()
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice) && v.IsNil()
+}
+
+// isRevert tells whether an error is a contract's word, which is the same at every endpoint: code 3, or a text (CHAINS.md
+// section 16.2); OpenEthereum and Nethermind have a code of their own.
+func isRevert(err error) bool {
+	const withData, byOpenEthereum = 3, -32015
+	var e *rpc.Error
+	return errors.As(err, &e) &&
+		(e.Code == withData || e.Code == byOpenEthereum || strings.Contains(strings.ToLower(e.Message), "revert"))
 }
 
 // IsAnswer tells whether an error is an endpoint's answer, such as that a call reverted, and no failure to answer.
