@@ -17,6 +17,12 @@ import (
 )
 
 const (
+	// lookUpEvery is how often a child's contracts are looked up: they change with upgrades.
+	lookUpEvery = time.Hour
+	// lookUpAgain is after how long they are looked up again that did not answer as they should, which may have been the
+	// endpoints; lookUpSoon, after how long where no endpoint answered.
+	lookUpAgain = 5 * time.Minute
+	lookUpSoon  = time.Minute
 	// callsEvery is how often a call may be made for one child beyond the logs, callsAtOnce how many at the beginning: two a
 	// minute are allowed.
 	callsEvery  = 30 * time.Second
@@ -31,8 +37,11 @@ type child struct {
 	own     *source
 	parent  *source
 	rules   *Settlement
-	// problem is what was wrong with its contracts when they were looked up.
+	// next is when its contracts are looked up next.
+	next time.Time
+	// problem is what was wrong with them when they were looked up, failure why they could not be, until it is told.
 	problem string
+	failure error
 	// budget bounds the calls beyond the logs.
 	budget *rate.Limiter
 	stands map[chains.Stage]*stand
@@ -58,29 +67,35 @@ func newChild(n chains.Network, own, parent *source) *child {
 	}
 }
 
-// prepare looks up what tells of the settlement. The error is that of a parent that does not answer.
-func (c *child) prepare(ctx context.Context, parent Node) error {
+// isDue tells whether its contracts are to be looked up.
+func (c *child) isDue() bool { return !time.Now().Before(c.next) && c.budget.Tokens() >= 1 }
+
+// lookUp looks up what tells of the settlement, and tells whether the parent answered. What was known before is better than
+// nothing.
+func (c *child) lookUp(ctx context.Context) bool {
 	var calls int
-	parent.calls = &calls
-	rules, err := c.own.stack.Settlement(ctx, c.network, parent)
+	rules, err := c.own.stack.Settlement(ctx, c.network, c.parent.besideNode(&calls))
 	c.spend(calls)
 	switch {
-	case err != nil && !IsAnswer(err):
-		return err
+	case ctx.Err() != nil:
+		return false
+	case errors.Is(err, errUnanswered):
+		c.failure, c.next = fmt.Errorf("look up the contracts of %s: %w", c.network.Name, err), time.Now().Add(lookUpSoon)
+		return false
 	case err != nil:
 		if c.problem != err.Error() {
 			c.parent.env.Log.Error("settlement can't be read: its contracts on the parent do not answer as they should",
 				zap.String("of", c.network.Name), zap.Error(err))
 		}
-		c.problem, rules = err.Error(), c.rules // What was known before is better than nothing.
+		c.problem, c.next = err.Error(), time.Now().Add(lookUpAgain)
 	default:
-		c.problem = ""
+		c.rules, c.problem, c.next = rules, "", time.Now().Add(lookUpEvery)
 	}
-	c.rules = rules
-	return nil
+	return true
 }
 
-// spend notes calls that were made. If they were more than there were left, the next ones have to wait for them.
+// spend notes calls that were made. If they were more than there were left, the next ones have to wait for them; not for
+// more than there are at the beginning, or one bad moment would silence the child for hours.
 func (c *child) spend(calls int) { c.budget.ReserveN(time.Now(), min(calls, callsAtOnce)) }
 
 // addresses and topics are those of the logs that tell of it.

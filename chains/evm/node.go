@@ -27,8 +27,10 @@ func (r *Reader) node() Node {
 	return Node{try: func(ctx context.Context, use func(context.Context, *Reader) error) error { return use(ctx, r) }}
 }
 
-// Ask calls a method. An endpoint that can't tell is passed over; where none can, that is the answer: see IsAnswer. With
-// any other error, none answered.
+// errUnanswered says that no endpoint answered.
+var errUnanswered = errors.New("there is no answer")
+
+// Ask calls a method. An endpoint that can't tell is passed over; where none can, that is the answer: see IsAnswer.
 func (n Node) Ask(ctx context.Context, result any, method string, args ...any) error {
 	var (
 		answered bool
@@ -48,8 +50,11 @@ func (n Node) Ask(ctx context.Context, result any, method string, args ...any) e
 		}
 		return nil
 	})
-	if answered && ctx.Err() == nil {
+	switch {
+	case answered && ctx.Err() == nil:
 		err = answer
+	case err != nil:
+		err = fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", method, err)

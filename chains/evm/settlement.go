@@ -16,15 +16,8 @@ import (
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
-const (
-	// prepareEvery is how often the children's contracts are looked up: they change with upgrades.
-	prepareEvery = time.Hour
-	// prepareAgain is after how long they are looked up again where one child's did not answer as they should: that may have
-	// been the endpoint.
-	prepareAgain = 5 * time.Minute
-	// eventsKept bounds the blocks whose events are remembered.
-	eventsKept = 2 * recentBlocks
-)
+// eventsKept bounds the blocks whose events are remembered.
+const eventsKept = 2 * recentBlocks
 
 // upgraded is what a proxy tells when its implementation changes (EIP-1967).
 var upgraded = Topic("Upgraded(address)")
@@ -37,7 +30,6 @@ type settlement struct {
 	log      *zap.Logger
 	filter   logFilter
 
-	prepared time.Time
 	// events are those of the newest blocks, order the blocks in the order in which they were read.
 	events map[chains.Hash][]chains.Event
 	order  []chains.Hash
@@ -66,6 +58,7 @@ func (s *settlement) Try(ctx context.Context, use func(context.Context, chains.R
 	if !s.parent.tail.fresh(ctx, s.parent.network.StaleAfter) {
 		return cmp.Or(ctx.Err(), error(&ParentUnreadError{Parent: s.parent.network.Name}))
 	}
+	s.prepare(ctx)
 	return s.parent.beside.Try(ctx, func(ctx context.Context, r *Reader) error {
 		err := use(ctx, &logReader{Reader: r, settlement: s})
 		if errors.Is(err, chains.ErrBehind) || errors.Is(err, chains.ErrNotYet) {
@@ -101,27 +94,27 @@ func (s *settlement) Kinds() []chains.Event {
 	return kinds
 }
 
-// prepare finds out which logs tell of the children. That a child's contracts make no sense harms no other child.
-func (s *settlement) prepare(ctx context.Context, r *Reader) error {
-	if time.Since(s.prepared) < prepareEvery {
-		return nil
-	}
-	var filter logFilter
-	next := prepareEvery
+// prepare finds out which logs tell of the children, as far as that is due. That one can't be looked up harms no other.
+func (s *settlement) prepare(ctx context.Context) {
+	looked := false
 	for _, c := range s.children {
-		if err := c.prepare(ctx, r.node()); err != nil {
-			return fmt.Errorf("look up the contracts of %s: %w", c.network.Name, err)
+		if !c.isDue() {
+			continue
 		}
-		filter.addresses = append(filter.addresses, c.addresses()...)
-		filter.topics = append(filter.topics, c.topics()...)
-		if c.problem != "" {
-			next = prepareAgain
+		looked = true
+		if !c.lookUp(ctx) {
+			break // The rest would wait as long for nothing. It is its turn next time.
 		}
 	}
-	filter.addresses = unique(filter.addresses)
-	filter.topics = unique(filter.topics)
-	s.filter, s.prepared = filter, time.Now().Add(next-prepareEvery)
-	return nil
+	if !looked {
+		return
+	}
+	s.filter = logFilter{}
+	for _, c := range s.children {
+		s.filter.addresses = append(s.filter.addresses, c.addresses()...)
+		s.filter.topics = append(s.filter.topics, c.topics()...)
+	}
+	s.filter.addresses, s.filter.topics = unique(s.filter.addresses), unique(s.filter.topics)
 }
 
 func unique[T interface{ Cmp(T) int }](list []T) []T {
@@ -179,9 +172,6 @@ type logReader struct {
 // Heads gives the parent's newest block as its own source was followed to, with its events.
 func (l *logReader) Heads(ctx context.Context) (chains.Heads, error) {
 	head, _ := l.parent.tail.newest()
-	if err := l.prepare(ctx, l.Reader); err != nil {
-		return chains.Heads{}, err
-	}
 	events, err := l.eventsOf(ctx, head)
 	if err != nil {
 		return chains.Heads{}, err

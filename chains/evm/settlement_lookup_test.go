@@ -39,7 +39,14 @@ func (r *rig) besides(name string) *source {
 // answerCalls has all nodes of the parent answer calls of contracts.
 func (r *rig) answerCalls(result string, code int, message string) {
 	for _, n := range r.parents {
-		n.Configure(func(c *evmtest.Settings) { c.Answer = always("eth_call", result, code, message) })
+		n.Configure(func(c *evmtest.Settings) {
+			c.Answer = func(method string, params []json.RawMessage) (string, int, string) {
+				if method == "eth_call" {
+					return result, code, message
+				}
+				return receipts(method, params)
+			}
+		})
 	}
 }
 
@@ -88,7 +95,9 @@ func TestLookupWithoutAnAnswer(t *testing.T) {
 
 // due has all children be looked up at the next read.
 func (r *rig) due() {
-	r.prepared = time.Time{}
+	for _, c := range r.children {
+		c.next = time.Time{}
+	}
 }
 
 // Lookups that fail are made at most once a minute, and do not run into debt that would take hours to pay off.

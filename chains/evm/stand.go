@@ -99,14 +99,11 @@ func (s *settlement) Stand(ctx context.Context, newest []chains.Event) ([]chains
 	)
 	for _, c := range s.children {
 		standing, err := c.stand(ctx, newest)
-		if err != nil {
-			failures = append(failures, err)
-		}
+		failures = append(failures, c.failure, err)
+		c.failure = nil
 		all = append(all, standing...)
 	}
-	if err := s.sample(ctx, newest); err != nil {
-		failures = append(failures, err)
-	}
+	failures = append(failures, s.sample(ctx, newest))
 	return all, errors.Join(failures...)
 }
 
