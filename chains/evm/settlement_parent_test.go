@@ -301,7 +301,7 @@ func TestLookBack(t *testing.T) {
 	}
 	find := func(upTo uint64) string {
 		t.Helper()
-		blocks, err := r.LookBack(t.Context(), upTo)
+		blocks, err := r.lookBack(upTo)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +334,7 @@ func TestLookBack(t *testing.T) {
 		t.Errorf("near the beginning: %q", got)
 	}
 	r.parents[0].Stop()
-	if _, err := r.LookBack(t.Context(), 10000); err == nil {
+	if _, err := r.lookBack(10000); err == nil {
 		t.Error("without the parent it works")
 	}
 }

@@ -146,6 +146,9 @@ func (r *rig) head() (chains.Block, error) {
 	return h.Latest, err
 }
 
+// lookBack looks back once from a block.
+func (r *rig) lookBack(upTo uint64) ([]chains.Block, error) { return r.LookBack(r.t.Context(), upTo) }
+
 // blocks reads blocks of the parent with their events, from the first after those of the beginning.
 func (r *rig) blocks(to uint64) (list []chains.Block, err error) {
 	const from = 21

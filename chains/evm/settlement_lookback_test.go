@@ -1,0 +1,70 @@
+package evm
+
+import (
+	"context"
+	"encoding/json"
+	"math/big"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/evm/evmtest"
+)
+
+// narrow answers for logs of at most so many blocks at once, of which there are none.
+func narrow(limit uint64) func(string, []json.RawMessage) (string, int, string) {
+	return func(method string, params []json.RawMessage) (string, int, string) {
+		var asked askedRange
+		if method != "eth_getLogs" || json.Unmarshal(params[0], &asked) != nil {
+			return "", 0, ""
+		}
+		if uint64(asked.ToBlock-asked.FromBlock) >= limit {
+			return "", -32614, "eth_getLogs is limited to a 5 range"
+		}
+		return "[]", 0, ""
+	}
+}
+
+// However few blocks an endpoint gives logs of at once, looking back takes its time instead of all that may be asked.
+func TestLookBackIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, simpleRules())
+	r.chain.Mine(480)
+	r.follow()
+	r.mustTell("")
+	r.parents[0].Configure(func(c *evmtest.Settings) { c.Answer = narrow(5) })
+	r.parents[0].ResetCounts()
+	if _, err := r.lookBack(500); err != nil {
+		t.Fatal(err)
+	}
+	if asked := r.parents[0].Counts().Calls["eth_getLogs"]; asked > 40 {
+		t.Errorf("%d log queries at once", asked)
+	}
+}
+
+// A child whose contracts could not be looked up at first is told as others are, with what happened before.
+func TestLateChild(t *testing.T) {
+	t.Parallel()
+	c := newCounted(t)
+	var logs evmtest.Logs
+	c.add(Stack{Name: "parent"}, chains.Network{Layer: 1}).Configure(func(s *evmtest.Settings) { s.Logs, s.Answer = &logs, receipts })
+	lookups := 0
+	s := Stack{Name: "late", Settlement: func(ctx context.Context, _ chains.Network, parent Node) (*Settlement, error) {
+		if lookups++; lookups == 1 {
+			_, err := parent.Call(ctx, inbox, nil) // Nobody answers calls of contracts here.
+			return nil, err
+		}
+		return simpleRules(), nil
+	}}
+	c.add(s, chains.Network{Layer: 2, Parent: "parent"})
+	logs.Put(c.chain.At(38), logOf(postedLog, common.BigToHash(big.NewInt(30))))
+	at := c.chain.At(38).Time.Unix()
+	c.run(func(*evmtest.Block) {})
+	if told := c.seen.of(chains.SettlementBlockNumber); len(told) == 0 || told[0].Value != 30 {
+		t.Errorf("the block told is %v", show(told))
+	}
+	if told := c.seen.of(chains.SettlementLastEvent); len(told) == 0 || told[0].Value != float64(at) {
+		t.Errorf("the last event is told at %v, want %d", show(told), at)
+	}
+}

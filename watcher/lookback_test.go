@@ -1,0 +1,107 @@
+package watcher
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/layerwatch/layerwatch/chains"
+)
+
+// minute is the time of a block of a simulation.
+func minute(number uint64) time.Time { return simulationStart.Add(time.Duration(number) * time.Minute) }
+
+// past is a block in which there were events before they were looked for.
+func past(number uint64, events ...chains.Event) chains.Block {
+	return chains.Block{Number: number, Time: minute(number), Events: events}
+}
+
+func (r *parentRun) wantLast(kind chains.Event, at time.Time) {
+	r.t.Helper()
+	got, ok := r.book.lastFor(kind.Network, chains.SettlementLastEvent, string(kind.Stage))
+	if !ok || got != seconds(at) {
+		r.t.Errorf("the last event of %s is at %v (%v), want %v", kind.Network, got, ok, seconds(at))
+	}
+}
+
+// Of a network that is added while the parent's place is kept, the newest event is told, and not one from before the oldest
+// block that is remembered.
+func TestSettlementOfANetworkAddedLater(t *testing.T) {
+	t.Parallel()
+	r := onParent(t, newMemory(), 20)
+	for range 100 {
+		r.mine()
+		r.follow()
+	}
+	r.mine(postedKind)
+	at := r.chain.head().Time
+	r.follow()
+	r.source.before = []chains.Block{past(10, otherKind, postedKind), past(110, otherKind), past(121, postedKind)}
+	r.restart(r.store)
+	for range 3 {
+		r.follow()
+	}
+	r.wantLast(otherKind, minute(110))
+	r.wantLast(postedKind, at)
+	if known := r.account.(*settling).happened[postedKind]; len(known) > 2 {
+		t.Errorf("what the cursor remembers is known twice: %v", known)
+	}
+	r.wantCounted(otherKind, 0)
+	r.wantCounted(postedKind, 1)
+}
+
+// What was found by looking back, and never counted, is gone when a reorg takes its block away.
+func TestSettlementLookBackAndReorg(t *testing.T) {
+	t.Parallel()
+	r := onParent(t, newMemory(), 20)
+	for range 10 {
+		r.mine()
+		r.follow()
+	}
+	r.source.before = []chains.Block{past(15, otherKind), past(29, otherKind)}
+	r.restart(r.store)
+	r.follow()
+	r.wantLast(otherKind, minute(29))
+	r.chain.reorg(2, 3)
+	r.follow()
+	r.wantLast(otherKind, minute(15))
+	r.wantOwed(0)
+	r.mine(otherKind)
+	r.follow()
+	r.wantCounted(otherKind, 1)
+}
+
+// Where looking back fails, it is tried at the next polls, and then now and then.
+func TestSettlementLookBackIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := onParent(t, newMemory(), 20)
+		r.source.before = []chains.Block{past(3, postedKind)}
+		r.restart(newMemory())
+		r.source.lookBack, r.source.looked = errInjected, nil
+		polls := func() (looked int) {
+			r.source.looked = nil
+			for range 20 {
+				<-time.After(12 * time.Second)
+				r.follow()
+			}
+			return len(r.source.looked)
+		}
+		if looked := polls(); looked < 3 || looked > 10 {
+			t.Errorf("looked back %d times in 20 polls", looked)
+		}
+		if looked := polls(); looked != 0 {
+			t.Errorf("looked back %d times in 20 more", looked)
+		}
+		<-time.After(time.Hour)
+		if looked := polls(); looked != 1 {
+			t.Errorf("looked back %d times after an hour", looked)
+		}
+		r.source.lookBack = nil
+		<-time.After(time.Hour)
+		if looked := polls(); looked != 1 {
+			t.Errorf("once it works, looked back %d times", looked)
+		}
+		r.wantLast(postedKind, minute(3))
+	})
+}
