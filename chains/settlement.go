@@ -57,12 +57,18 @@ type Settler interface {
 	Source
 	// Kinds lists what is counted: an event of each kind.
 	Kinds() []Event
-	// LookBack gives the newest events of each kind up to a block, in the blocks in which they were, as far back as it looks.
-	LookBack(ctx context.Context, upTo uint64) ([]Block, error)
+	// Revision is another one when more, or others, are looked for than before: what happened earlier was not seen then.
+	Revision() int
+	// LookBack begins to look for the newest events of each kind up to a block, as far back as it looks.
+	LookBack(upTo uint64, hash Hash) Search
 	// Stand tells which block of each child is at which stage, given the newest event of each kind. It asks so little at a
 	// time that not all of it may be as new as the events. With an error, it tells the rest.
 	Stand(ctx context.Context, newest []Event) ([]Standing, error)
 }
+
+// Search goes on looking back, and asks only so much at a time. It gives what it found since it was called last, in the
+// blocks in which it was, also with an error, and tells whether it is over.
+type Search func(ctx context.Context) (found []Block, over bool, err error)
 
 // Standing is the newest block of a network at a stage.
 type Standing struct {

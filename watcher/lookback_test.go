@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,7 +61,9 @@ func TestSettlementLookBackAndReorg(t *testing.T) {
 	}
 	r.source.before = []chains.Block{past(15, otherKind), past(29, otherKind)}
 	r.restart(r.store)
-	r.follow()
+	for range 2 {
+		r.follow()
+	}
 	r.wantLast(otherKind, minute(29))
 	r.chain.reorg(2, 3)
 	r.follow()
@@ -69,6 +72,31 @@ func TestSettlementLookBackAndReorg(t *testing.T) {
 	r.mine(otherKind)
 	r.follow()
 	r.wantCounted(otherKind, 1)
+}
+
+// When more is looked for than before, it is looked for in the past, too; as long as nothing changes, it is not.
+func TestSettlementLooksBackForWhatIsNew(t *testing.T) {
+	t.Parallel()
+	r := onParent(t, newMemory(), 20)
+	r.source.looked = nil
+	for range 5 {
+		r.mine()
+		r.follow()
+	}
+	if len(r.source.looked) != 0 {
+		t.Errorf("looked back up to %v", r.source.looked)
+	}
+	r.source.before = []chains.Block{past(24, otherKind), past(22, otherKind), past(11, provenKind)}
+	r.source.revision++
+	for range 5 {
+		r.follow()
+	}
+	if want := []uint64{25, 25, 25}; !slices.Equal(r.source.looked, want) {
+		t.Errorf("looked back up to %v, want %v", r.source.looked, want)
+	}
+	r.wantLast(otherKind, minute(24))
+	r.wantLast(provenKind, minute(11))
+	r.wantCounted(otherKind, 0)
 }
 
 // Where looking back fails, it is tried at the next polls, and then now and then.

@@ -11,8 +11,11 @@ import (
 	"github.com/layerwatch/layerwatch/chains"
 )
 
-// lookBackTries is how often the events before the place reached are looked for where that fails.
-const lookBackTries = 5
+// Where looking back fails lookBackTries times in a row, it is tried again after lookBackAgain only.
+const (
+	lookBackTries = 5
+	lookBackAgain = time.Hour
+)
 
 // settling accounts for the settlement of the networks that settle on a parent. It is the account of a Watcher that follows
 // the parent's blocks for the sake of the events in them, with a cursor of its own.
@@ -23,8 +26,14 @@ type settling struct {
 	happened map[chains.Event][]happening
 	// head is the parent's newest block as it was followed to in this poll; zero where that is not to be told.
 	head uint64
-	// tries is how often the events before were still to be looked for.
-	tries int
+	// again tells to look back anew, search how to go on; nil when there is nothing to look for.
+	again  bool
+	search chains.Search
+	// revision is that of what was looked back for.
+	revision int
+	// failed is how often looking back has failed in a row, and when it did last.
+	failed   int
+	failedAt time.Time
 }
 
 // happening is an event and where it happened.
@@ -45,7 +54,7 @@ func newSettlement(parent chains.Network, settler chains.Settler, store Store, o
 
 // begin implements account: what the cursor remembers is known.
 func (s *settling) begin() {
-	s.happened, s.tries = make(map[chains.Event][]happening), lookBackTries
+	s.happened, s.again = make(map[chains.Event][]happening), true
 	for _, m := range s.tracker.cursor.Blocks {
 		s.add(m.Number, m.Time, m.Events)
 	}
@@ -89,18 +98,20 @@ func (s *settling) do(step Step) {
 			s.count(e, b.Time)
 		}
 	case Reverted:
+		for kind, list := range s.happened { // Also what was found by looking back, of which the cursor knows nothing.
+			s.happened[kind] = slices.DeleteFunc(list, func(h happening) bool { return h.block >= b.Number })
+		}
 		for _, e := range b.Events {
-			s.happened[e.Kind()] = slices.DeleteFunc(s.happened[e.Kind()], func(h happening) bool { return h.block >= b.Number })
 			if !e.Back {
 				s.tracker.cursor.Owed = append(slices.Clone(s.tracker.cursor.Owed), e.Kind())
 			}
 		}
 	case Missed:
-		s.tries = lookBackTries // What happened in them is not counted, but may be the newest.
+		s.again = true // What happened in them is not counted, but may be the newest.
 		s.observe(s.observation(time.Now(), chains.SettlementParentBlocksMissed.Sample(float64(step.Missed))))
 		s.log.Warn("blocks of the parent not searched for events: the absence was longer than backfill", zap.Uint64("blocks", step.Missed))
 	case Restarted:
-		s.happened, s.tracker.cursor.Owed = make(map[chains.Event][]happening), nil
+		s.happened, s.again, s.tracker.cursor.Owed = make(map[chains.Event][]happening), true, nil
 	case Sampled:
 	}
 }
@@ -179,23 +190,33 @@ func (s *settling) newest(kind chains.Event, back bool) (happening, bool) {
 	return happening{}, false
 }
 
-// lookBack finds the newest events before the first block that was followed, so that they are known from the beginning.
-// They are not counted.
+// lookBack finds the newest events of which the cursor knows nothing: those before the first block that was followed, in
+// blocks that were missed, and of what was not looked for when the blocks were followed. They are not counted.
 func (s *settling) lookBack(ctx context.Context) {
-	if s.tries == 0 {
+	if revision := s.settler.Revision(); s.again || revision != s.revision {
+		tip := s.tracker.cursor.Tip()
+		s.again, s.revision, s.failed, s.search = false, revision, 0, s.settler.LookBack(tip.Number, tip.Hash)
+	}
+	if s.search == nil || s.failed >= lookBackTries && time.Since(s.failedAt) < lookBackAgain {
 		return
 	}
-	s.tries--
-	blocks, err := s.settler.LookBack(ctx, s.tracker.cursor.Blocks[0].Number)
+	found, over, err := s.search(ctx)
+	for _, b := range found {
+		known := func(e chains.Event) bool {
+			return slices.ContainsFunc(s.happened[e.Kind()], func(h happening) bool { return h.block == b.Number && h.Event == e })
+		}
+		s.add(b.Number, b.Time, slices.DeleteFunc(b.Events, known))
+	}
 	switch {
 	case ctx.Err() != nil:
-		return
 	case err != nil:
+		s.failed++
+		s.failedAt = time.Now()
 		s.fail(chains.ReasonOf(err), err)
-		return
-	}
-	s.tries = 0
-	for _, b := range blocks {
-		s.add(b.Number, b.Time, b.Events)
+	default:
+		s.failed = 0
+		if over {
+			s.search = nil
+		}
 	}
 }

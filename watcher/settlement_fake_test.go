@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,8 +23,9 @@ var (
 // eventful is a Settler whose blocks carry the events that a test puts into them.
 type eventful struct {
 	*sources
-	// before are the blocks that LookBack gives, as far as they are not too new.
-	before []chains.Block
+	// before are the blocks that LookBack gives, as far as they are not too new, one at a time.
+	before   []chains.Block
+	revision int
 	// lookBack and stand are the failures of the calls named so.
 	lookBack, stand error
 	// looked notes up to where was looked back, newest what Stand was given last.
@@ -34,14 +36,22 @@ type eventful struct {
 
 func (s *eventful) Kinds() []chains.Event { return eventKinds }
 
-func (s *eventful) LookBack(_ context.Context, upTo uint64) (blocks []chains.Block, err error) {
-	s.looked = append(s.looked, upTo)
-	for _, b := range s.before {
-		if b.Number <= upTo {
-			blocks = append(blocks, b)
+func (s *eventful) Revision() int { return s.revision }
+
+func (s *eventful) LookBack(upTo uint64, _ chains.Hash) chains.Search {
+	left := slices.DeleteFunc(slices.Clone(s.before), func(b chains.Block) bool { return b.Number > upTo })
+	return func(context.Context) (found []chains.Block, over bool, err error) {
+		s.looked = append(s.looked, upTo)
+		if s.lookBack != nil {
+			return nil, false, s.lookBack
 		}
+		for _, b := range left[:min(1, len(left))] {
+			b.Events = slices.Clone(b.Events)
+			found = append(found, b)
+		}
+		left = left[len(found):]
+		return found, len(left) == 0, nil
 	}
-	return blocks, s.lookBack
 }
 
 func (s *eventful) Stand(_ context.Context, newest []chains.Event) ([]chains.Standing, error) {

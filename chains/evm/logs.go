@@ -162,35 +162,43 @@ func suggestedRange(text string) uint64 {
 	return to - from + 1
 }
 
-// readLogs reads the logs of a range of blocks, at most as many as the endpoint gives at once, and makes sure that it has
-// the last of them, by its hash if that is known: one that is behind, or on a fork, would give too few.
+// readLogs reads the logs of a range of blocks, at most as many as the endpoint gives at once.
 func (r *Reader) readLogs(ctx context.Context, f logFilter, from, to uint64, last chains.Hash) ([]Log, error) {
 	var all []Log
 	for from <= to {
 		end := min(to, from+r.logRange.get()-1)
-		var (
-			logs   []Log
-			header *Block
-		)
-		calls := []*rpc.Call{f.ofRange(from, end, &logs)}
-		if end == to {
-			calls = append(calls, blockCall(hexutil.EncodeUint64(to), &header))
+		logs, err := r.queryLogs(ctx, f, from, end, end == to, last)
+		switch {
+		case err == nil:
+			all, from = append(all, logs...), end+1
+		case !r.logRange.shrink(end-from+1, err):
+			return nil, err
 		}
-		// Some refuse the whole request for it, by a status of HTTP.
-		if err := cmp.Or(r.do(ctx, calls...), calls[0].Err); err != nil {
-			if r.logRange.shrink(end-from+1, err) {
-				continue
-			}
-			return nil, fmt.Errorf("read logs of blocks %d to %d: %w", from, end, err)
-		}
-		if end == to && (header == nil || !last.IsZero() && chains.Hash(header.Hash) != last) {
-			return nil, fmt.Errorf("read logs of blocks %d to %d: %w", from, end, chains.ErrNotYet)
-		}
-		if end-from+1 == r.logRange.get() {
-			r.logRange.grow()
-		}
-		all = append(all, logs...)
-		from = end + 1
 	}
 	return all, nil
+}
+
+// queryLogs reads the logs of a range of blocks at once. To be sure, it looks whether the endpoint has the last of them, by
+// its hash if that is known: one that is behind, or on a fork, would give too few.
+func (r *Reader) queryLogs(ctx context.Context, f logFilter, from, to uint64, sure bool, last chains.Hash) ([]Log, error) {
+	var (
+		logs   []Log
+		header *Block
+	)
+	calls := []*rpc.Call{f.ofRange(from, to, &logs)}
+	if sure {
+		calls = append(calls, blockCall(hexutil.EncodeUint64(to), &header))
+	}
+	// Some refuse the whole request for it, by a status of HTTP.
+	err := cmp.Or(r.do(ctx, calls...), calls[0].Err)
+	if err == nil && sure && (header == nil || !last.IsZero() && chains.Hash(header.Hash) != last) {
+		err = chains.ErrNotYet
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read logs of blocks %d to %d: %w", from, to, err)
+	}
+	if to-from+1 == r.logRange.get() {
+		r.logRange.grow()
+	}
+	return logs, nil
 }

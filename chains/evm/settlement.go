@@ -29,6 +29,8 @@ type settlement struct {
 	children []*child
 	log      *zap.Logger
 	filter   logFilter
+	// revision counts the changes of the filter.
+	revision int
 
 	// events are those of the newest blocks, order the blocks in the order in which they were read.
 	events map[chains.Hash][]chains.Event
@@ -109,13 +111,23 @@ func (s *settlement) prepare(ctx context.Context) {
 	if !looked {
 		return
 	}
-	s.filter = logFilter{}
+	var filter logFilter
 	for _, c := range s.children {
-		s.filter.addresses = append(s.filter.addresses, c.addresses()...)
-		s.filter.topics = append(s.filter.topics, c.topics()...)
+		filter.addresses = append(filter.addresses, c.addresses()...)
+		filter.topics = append(filter.topics, c.topics()...)
 	}
-	s.filter.addresses, s.filter.topics = unique(s.filter.addresses), unique(s.filter.topics)
+	filter.addresses, filter.topics = unique(filter.addresses), unique(filter.topics)
+	if slices.Equal(filter.addresses, s.filter.addresses) && slices.Equal(filter.topics, s.filter.topics) {
+		return
+	}
+	s.filter = filter
+	s.revision++
+	clear(s.events) // What else there is in those blocks was not asked for.
+	s.order = nil
 }
+
+// Revision implements chains.Settler.
+func (s *settlement) Revision() int { return s.revision }
 
 func unique[T interface{ Cmp(T) int }](list []T) []T {
 	compare := func(a, b T) int { return a.Cmp(b) }

@@ -37,7 +37,7 @@ func (a advancing) must() {
 	if err := a.advance(a.parent, a.rig.parent, 0); err != nil {
 		a.t.Fatalf("follow the parent: %v", err)
 	}
-	if err := a.advance(a.settled, a.rig.settlement, 0); err != nil {
+	if err := a.advance(a.settled, a.settlement, 0); err != nil {
 		a.t.Errorf("follow the settlement: %v", err)
 	}
 	if tip, head := a.settled.Cursor().Tip(), a.chain.Head(); tip.Hash != head.Hash {

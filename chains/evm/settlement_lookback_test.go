@@ -43,6 +43,72 @@ func TestLookBackIsBounded(t *testing.T) {
 	}
 }
 
+// What is found in parts, at endpoints that fail in between, is what is there: the newest of each kind, and what took
+// something back after it.
+func TestLookBackInParts(t *testing.T) {
+	t.Parallel()
+	rules := simpleRules()
+	backLog := Topic("Back(uint256)")
+	rules.Logs = append(rules.Logs, LogEvent{Address: inbox, Topic: backLog, Stage: chains.Posted, Back: true})
+	r := newRig(t, 1, rules)
+	r.chain.Mine(980)
+	r.posts(r.chain.At(300), 1)
+	r.posts(r.chain.At(301), 2)
+	r.ends(r.chain.At(301), chains.Hash{1})
+	r.logs.Put(r.chain.At(750), logOf(backLog, common.Hash{31: 3}))
+	r.ends(r.chain.At(100), chains.Hash{2})
+	r.follow()
+	r.mustTell("")
+	limited := narrow(7)
+	r.parents[0].Configure(func(c *evmtest.Settings) {
+		c.Answer = func(method string, params []json.RawMessage) (string, int, string) {
+			if _, code, message := limited(method, params); code != 0 {
+				return "", code, message
+			}
+			return "", 0, ""
+		}
+	})
+	head := r.chain.Head()
+	search := r.LookBack(head.Number, head.Hash)
+	var found []chains.Block
+	for i := 1; ; i++ {
+		fails := i%3 == 0
+		if fails {
+			r.parents[0].Stop()
+		}
+		part, over, err := search(t.Context())
+		if fails == (err == nil) {
+			t.Errorf("part %d: %v", i, err)
+		}
+		r.parents[0].Resume()
+		if found = append(part, found...); over {
+			break
+		}
+		if i > 20 {
+			t.Fatal("it is never over")
+		}
+	}
+	if got := told(found...); got != "301: posted 2, final; 750: posted 3" || !found[1].Events[0].Back {
+		t.Errorf("found %q", got)
+	}
+}
+
+// From the tip, an endpoint that is on another fork is not believed.
+func TestLookBackOnAnotherFork(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, simpleRules())
+	fork := r.chain.Fork()
+	r.chain.Mine(3)
+	fork.Mine(3)
+	r.posts(fork.At(22), 66)
+	r.follow()
+	r.mustTell("")
+	r.parents[0].Serve(fork)
+	if found, over, err := r.LookBack(23, r.chain.Head().Hash)(t.Context()); !behind(err) || over || len(found) > 0 {
+		t.Errorf("found %q: %v", told(found...), err)
+	}
+}
+
 // A child whose contracts could not be looked up at first is told as others are, with what happened before.
 func TestLateChild(t *testing.T) {
 	t.Parallel()

@@ -27,13 +27,12 @@ func asking(rules *Settlement) Stack {
 }
 
 // besides adds a network that is looked up by a call to the settlement of the child, before it.
-func (r *rig) besides(name string) *source {
+func (r *rig) besides(name string) {
 	r.t.Helper()
 	rules := &Settlement{Logs: []LogEvent{{Address: inbox, Topic: postedLog, Stage: chains.Proven}}, Resolve: ByNumber}
 	s := r.open(name, asking(rules), reach(r.node, overHTTP))
 	r.settlement = r.settle(
 		chains.Child{Network: s.network, Source: s}, chains.Child{Network: r.child.network, Source: r.child})
-	return s
 }
 
 // answerCalls has all nodes of the parent answer calls of contracts.

@@ -147,7 +147,10 @@ func (r *rig) head() (chains.Block, error) {
 }
 
 // lookBack looks back once from a block.
-func (r *rig) lookBack(upTo uint64) ([]chains.Block, error) { return r.LookBack(r.t.Context(), upTo) }
+func (r *rig) lookBack(upTo uint64) ([]chains.Block, error) {
+	blocks, _, err := r.LookBack(upTo, chains.Hash{})(r.t.Context())
+	return blocks, err
+}
 
 // blocks reads blocks of the parent with their events, from the first after those of the beginning.
 func (r *rig) blocks(to uint64) (list []chains.Block, err error) {

@@ -3,7 +3,6 @@ package evm
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -12,84 +11,8 @@ import (
 	"github.com/layerwatch/layerwatch/chains"
 )
 
-const (
-	// lookBack is how many of the parent's blocks are searched for the newest events when nothing is known yet: a day of
-	// Ethereum's.
-	lookBack = 7200
-	// sampleEvery is how often a transaction's receipt is asked for, for each child, and a whole block of the parent.
-	sampleEvery = time.Minute
-)
-
-// LookBack implements chains.Settler. It ends as soon as there is an event of each kind.
-func (s *settlement) LookBack(ctx context.Context, upTo uint64) ([]chains.Block, error) {
-	var blocks []chains.Block
-	err := s.Try(ctx, func(ctx context.Context, reader chains.Reader) error {
-		l, ok := reader.(*logReader)
-		if !ok || l.filter.empty() {
-			return nil
-		}
-		logs, err := l.searchBack(ctx, upTo)
-		if err != nil {
-			return err
-		}
-		blocks, err = l.newest(ctx, logs)
-		return err
-	})
-	return blocks, err
-}
-
-// searchBack reads logs, newest blocks first, until there is an event of each kind that is counted at a stage.
-func (l *logReader) searchBack(ctx context.Context, upTo uint64) ([]Log, error) {
-	missing := make(map[chains.Event]bool)
-	for _, kind := range l.Kinds() {
-		if kind.Stage != "" {
-			missing[kind] = true
-		}
-	}
-	var found []Log
-	lowest := upTo - min(upTo, lookBack)
-	for to := upTo; to > lowest && len(missing) > 0; {
-		from := max(lowest+1, to-min(to, l.logRange.get()-1))
-		logs, err := l.readLogs(ctx, l.filter, from, to, chains.Hash{})
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range l.settlement.read(logs) {
-			delete(missing, e.Kind())
-		}
-		found = append(logs, found...)
-		to = from - 1
-	}
-	return found, nil
-}
-
-// newest gives the blocks of the newest event of each kind, oldest first.
-func (l *logReader) newest(ctx context.Context, logs []Log) ([]chains.Block, error) {
-	type place struct {
-		number uint64
-		event  chains.Event
-	}
-	last := make(map[chains.Event]place)
-	for _, one := range logs {
-		for _, e := range l.settlement.read([]Log{one}) {
-			last[e.Kind()] = place{uint64(one.BlockNumber), e}
-		}
-	}
-	var blocks []chains.Block
-	for _, p := range last {
-		i := slices.IndexFunc(blocks, func(b chains.Block) bool { return b.Number == p.number })
-		if i < 0 {
-			b, err := l.headers(ctx, p.number, p.number)
-			if err != nil {
-				return nil, err
-			}
-			i, blocks = len(blocks), append(blocks, b[0])
-		}
-		blocks[i].Events = append(blocks[i].Events, p.event)
-	}
-	slices.SortFunc(blocks, func(a, b chains.Block) int { return int(int64(a.Number) - int64(b.Number)) })
-	return blocks, nil
-}
+// sampleEvery is how often a transaction's receipt is asked for, for each child, and a whole block of the parent.
+const sampleEvery = time.Minute
 
 // Stand implements chains.Settler.
 func (s *settlement) Stand(ctx context.Context, newest []chains.Event) ([]chains.Standing, error) {
