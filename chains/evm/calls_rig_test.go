@@ -213,7 +213,7 @@ func (c *counted) run(mined func(*evmtest.Block)) {
 func (c *counted) must(metrics ...*chains.Metric) {
 	c.t.Helper()
 	for _, m := range metrics {
-		if got := len(c.seen.of(m)); got < countedMinutes-2 {
+		if got := len(c.seen.counted(m)); got < countedMinutes-2 {
 			c.t.Errorf("%s was told %d times", m.Name, got)
 		}
 	}

@@ -145,12 +145,25 @@ func of(samples []chains.Sample, m *chains.Metric) []chains.Sample {
 type recorder struct {
 	mu      sync.Mutex
 	samples []chains.Sample
+	// lasts is how long samples are fresh, by the metric's name, as it was told last.
+	lasts map[string]time.Duration
 }
 
 func (r *recorder) observe(o chains.Observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.samples = append(r.samples, o.Samples...)
+	for _, s := range o.Samples {
+		if r.lasts == nil {
+			r.lasts = make(map[string]time.Duration)
+		}
+		r.lasts[s.Metric.Name] = o.Lasts
+	}
+}
+
+// counted gives the samples of a counter that counted something.
+func (r *recorder) counted(m *chains.Metric) []chains.Sample {
+	return slices.DeleteFunc(r.of(m), func(s chains.Sample) bool { return s.Value == 0 })
 }
 
 // of gives the samples that were observed of a metric.

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -96,7 +97,7 @@ func TestBatchesAreSampled(t *testing.T) {
 	for i, m := range []*chains.Metric{
 		chains.SettlementSampledTransactions, chains.SettlementSampledGas, chains.SettlementSampledBlobGas, chains.SettlementSampledFees,
 	} {
-		if got := fmt.Sprint(show(r.seen.of(m))); got != "["+want[i]+"]" {
+		if got := fmt.Sprint(show(r.seen.counted(m))); got != "["+want[i]+"]" {
 			t.Errorf("observed %s, want %s", got, want[i])
 		}
 	}
@@ -125,7 +126,7 @@ func TestBatchesAreSampled(t *testing.T) {
 	if got := next(); got != " by 1 blocks" {
 		t.Errorf("the same one again: %s", got)
 	}
-	if got := len(r.seen.of(chains.SettlementSampledTransactions)); got != 2 {
+	if got := len(r.seen.counted(chains.SettlementSampledTransactions)); got != 2 {
 		t.Errorf("%d transactions were observed", got)
 	}
 }
@@ -149,14 +150,14 @@ func TestReceiptThatIsNotThere(t *testing.T) {
 	w.mu.Unlock()
 	r.rested()
 	r.mustStand("posted 36")
-	if asked := w.take(); asked != "4" || len(r.seen.of(chains.SettlementSampledGas)) != 1 {
-		t.Errorf("asked for the receipts of %q, observed %v", asked, show(r.seen.of(chains.SettlementSampledGas)))
+	if asked := w.take(); asked != "4" || len(r.seen.counted(chains.SettlementSampledGas)) != 1 {
+		t.Errorf("asked for the receipts of %q, observed %v", asked, show(r.seen.counted(chains.SettlementSampledGas)))
 	}
 }
 
 func (r *rig) mustLackSamples() {
 	r.t.Helper()
-	if got := r.seen.of(chains.SettlementSampledTransactions); len(got) > 0 {
+	if got := r.seen.counted(chains.SettlementSampledTransactions); len(got) > 0 {
 		r.t.Errorf("observed %v", show(got))
 	}
 }
@@ -175,6 +176,48 @@ func TestPostedTransactionIsSampled(t *testing.T) {
 	}
 	if asked := r.parents[0].Counts().Calls["eth_getBlockByHash"]; asked != 0 {
 		t.Errorf("%d blocks were searched", asked)
+	}
+}
+
+// A network that posts nothing has the transactions sampled by which its blocks reach the first stage that it has.
+func TestLowestStageIsSampled(t *testing.T) {
+	t.Parallel()
+	rules := simpleRules()
+	rules.Logs[0].Stage = chains.Proven
+	rules.Resolve = func(context.Context, chains.Event, Node, Node) (chains.Standing, error) {
+		return chains.Standing{Number: 1}, nil
+	}
+	r := ready(t, rules)
+	w := &whole{}
+	r.parents[0].Configure(func(c *evmtest.Settings) { c.Answer = w.answer })
+	proven, end, upgrade := posted(25), final(r.below.At(20).Hash), chains.Event{Network: "child", Transaction: chains.Hash{31: 7}}
+	proven.Stage, proven.Transaction, end.Transaction = chains.Proven, chains.Hash{31: 9}, chains.Hash{31: 8}
+	r.mustStand("", with(upgrade))
+	r.mustStand("final 1", with(upgrade, end))
+	r.mustStand("final 1, proven 1", with(upgrade, end, proven))
+	if asked := w.take(); asked != "9" {
+		t.Errorf("asked for the receipts of %q", asked)
+	}
+}
+
+// What was sampled is told at each poll, and hides with the rest when the parent can't be read.
+func TestSampledIsToldAsLongAsTheParentIs(t *testing.T) {
+	t.Parallel()
+	r := ready(t, simpleRules())
+	e := posted(25)
+	e.Transaction = chains.Hash{31: 9}
+	for range 4 {
+		r.mustStand("posted 25", with(e))
+	}
+	for _, m := range []*chains.Metric{
+		chains.SettlementSampledTransactions, chains.SettlementSampledGas, chains.SettlementSampledBlobGas, chains.SettlementSampledFees,
+	} {
+		if told, counted := len(r.seen.of(m)), len(r.seen.counted(m)); told < 4 || counted != 1 {
+			t.Errorf("%s was told %d times, of which %d counted", m.Name, told, counted)
+		}
+		if lasts := r.seen.lasts[m.Name]; lasts != r.parent.network.StaleAfter {
+			t.Errorf("%s is fresh for %s, the parent for %s", m.Name, lasts, r.parent.network.StaleAfter)
+		}
 	}
 }
 

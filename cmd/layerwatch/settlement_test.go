@@ -175,7 +175,7 @@ func TestSettlement(t *testing.T) {
 		return p.check(page{
 			"settlement_block_number{poly,proven}": 41, "settlement_events_total{poly,proven}": 2,
 			"settlement_events_total{arb,final}": 0, "settlement_block_number{arb,final}": 26,
-			"contract_upgrades_total{arb}": 1,
+			"contract_upgrades_total{arb}": 1, "settlement_sampled_transactions_total{poly}": 1,
 		})
 	})
 
