@@ -3,6 +3,7 @@ package evm
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -24,6 +25,9 @@ func (s *settlement) Stand(ctx context.Context, newest []chains.Event) ([]chains
 		standing, err := c.stand(ctx, newest)
 		failures = append(failures, c.failure, err)
 		c.failure = nil
+		if c.isSampled() {
+			c.tellSampled(0, 0, 0, 0) // It vouches that nothing was overlooked.
+		}
 		all = append(all, standing...)
 	}
 	failures = append(failures, s.sample(ctx, newest))
@@ -39,7 +43,7 @@ func (s *settlement) sample(ctx context.Context, newest []chains.Event) error {
 	for _, c := range s.children {
 		transaction := found[c]
 		for _, e := range newest {
-			if e.Network == c.network.Name && e.Stage == chains.Posted && transaction.IsZero() {
+			if e.Network == c.network.Name && e.Stage != "" && e.Stage == c.sampledStage() && transaction.IsZero() {
 				transaction = e.Transaction
 			}
 		}
@@ -75,15 +79,38 @@ func (c *child) sample(ctx context.Context, transaction chains.Hash) error {
 	c.last = transaction
 	fees := float64(answer.GasUsed) * floatOf(answer.EffectiveGasPrice)
 	fees += float64(answer.BlobGasUsed) * floatOf(answer.BlobGasPrice)
+	c.tellSampled(1, float64(answer.GasUsed), float64(answer.BlobGasUsed), fees/weiPerCoin)
+	return nil
+}
+
+// sampledStage is the stage whose newest event names the transaction to sample: the first that events tell. Where batches
+// leave no log, none does.
+func (c *child) sampledStage() chains.Stage {
+	if c.rules == nil || c.rules.Batches != nil {
+		return ""
+	}
+	for _, stage := range chains.Stages() {
+		if slices.ContainsFunc(c.rules.Logs, func(e LogEvent) bool { return e.Stage == stage }) {
+			return stage
+		}
+	}
+	return ""
+}
+
+func (c *child) isSampled() bool {
+	return c.sampledStage() != "" || c.rules != nil && c.rules.Batches != nil
+}
+
+// tellSampled adds to what was sampled. Like the rest, it is fresh as long as the parent is.
+func (c *child) tellSampled(transactions, gas, blobGas, fees float64) {
 	c.parent.env.Observe(chains.Observation{
-		Network: c.network.Name, Time: time.Now(), Lasts: 10 * sampleEvery, Samples: []chains.Sample{
-			chains.SettlementSampledTransactions.Sample(1),
-			chains.SettlementSampledGas.Sample(float64(answer.GasUsed)),
-			chains.SettlementSampledBlobGas.Sample(float64(answer.BlobGasUsed)),
-			chains.SettlementSampledFees.Sample(fees / weiPerCoin),
+		Network: c.network.Name, Time: time.Now(), Lasts: c.parent.network.StaleAfter, Samples: []chains.Sample{
+			chains.SettlementSampledTransactions.Sample(transactions),
+			chains.SettlementSampledGas.Sample(gas),
+			chains.SettlementSampledBlobGas.Sample(blobGas),
+			chains.SettlementSampledFees.Sample(fees),
 		},
 	})
-	return nil
 }
 
 func floatOf(n *hexutil.Big) float64 {
