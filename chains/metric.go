@@ -16,7 +16,8 @@ type Metric struct {
 	Global bool
 	// Buckets are the upper bounds of a Histogram's classic buckets.
 	Buckets []float64
-	// Stale says what becomes of a Gauge, or a Counter that Hides, that nobody refreshes.
+	// Stale says what becomes of a Gauge, or a Counter that Hides, that nobody refreshes. A Counter that Remains is, like one
+	// that Hides, not every network's: it begins when it is first told.
 	Stale Staleness
 	// OfBlocks tells that it is measured in the network's blocks: a network without any does not have it.
 	OfBlocks bool

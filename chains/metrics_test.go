@@ -84,7 +84,8 @@ func TestMetricKinds(t *testing.T) {
 		if !slices.Contains(kinds, m.Kind) {
 			t.Errorf("%s is a %q", m.Name, m.Kind)
 		}
-		if m.Stale != chains.Vanishes && (m.Kind != chains.Gauge) != (m.Stale == chains.Hides) {
+		asCounter, asGauge := m.Stale == chains.Hides || m.Stale == chains.Remains, m.Stale != chains.Hides
+		if m.Stale != chains.Vanishes && (m.Kind != chains.Counter || !asCounter) && (m.Kind != chains.Gauge || !asGauge) {
 			t.Errorf("%s says how it grows stale, and is a %s", m.Name, m.Kind)
 		}
 	}

@@ -114,7 +114,7 @@ var (
 		Help: "Of a parent: its newest block in which events of the networks that settle on it were looked for.",
 	}
 	SettlementParentBlocksMissed = &Metric{
-		Name: "settlement_parent_blocks_missed_total", Kind: Counter, Stale: Hides,
+		Name: "settlement_parent_blocks_missed_total", Kind: Counter, Stale: Remains,
 		Help: "Of a parent: blocks in which events were not looked for, after an absence longer than backfill.",
 	}
 	SettlementFailures = &Metric{

@@ -116,7 +116,7 @@ func hasEndpoint(n chains.Network, name string) bool {
 func (r *Registry) startCounters(net *network, n chains.Network) {
 	for _, m := range chains.Metrics() {
 		counts := m.Kind == chains.Counter || m.Kind == chains.Histogram
-		if counts && len(m.Labels) == 0 && m.Stale != chains.Hides && n.Has(m) {
+		if counts && len(m.Labels) == 0 && m.Stale == chains.Vanishes && n.Has(m) {
 			net.of(r.metrics[m], nil)
 		}
 	}
