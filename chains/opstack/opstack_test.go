@@ -164,8 +164,8 @@ func TestGameOf(t *testing.T) {
 	}
 }
 
-// The topics are those of CHAINS.md section 17.
-func TestTopics(t *testing.T) {
+// The topics and selectors are those of CHAINS.md sections 7.4 and 17.
+func TestTopicsAndSelectors(t *testing.T) {
 	t.Parallel()
 	for signature, want := range map[string]string{
 		"DisputeGameCreated(address,uint32,bytes32)": "0x5b565efe82411da98814f356d0e7bcb8f0219b8d970307c5afb4a6903a8b2e35",
@@ -173,6 +173,14 @@ func TestTopics(t *testing.T) {
 	} {
 		if got := evm.Topic(signature); got != common.HexToHash(want) {
 			t.Errorf("the topic of %s is %s", signature, got)
+		}
+	}
+	for signature, want := range map[string]string{
+		"disputeGameFactory()": "0xf2b4e617", "anchorStateRegistry()": "0x5c0cba33", "respectedGameType()": "0x3c9f397c",
+		"getAnchorRoot()": "0xd83ef267", "l2BlockNumber()": "0x8b85902b", "l2SequenceNumber()": "0x99735e32",
+	} {
+		if got := hexutil.Encode(evm.Selector(signature)); got != want {
+			t.Errorf("the selector of %s is %s", signature, got)
 		}
 	}
 }

@@ -22,18 +22,26 @@ const (
 	secondGame    = "0x0000000000000000000000000000000000000902"
 	othersGame    = "0x0000000000000000000000000000000000000903"
 	respectedType = 8
+	// anchoredBefore is the block of the anchor state long before the daemon begins.
+	anchoredBefore = 15
 )
 
-// answering is code that answers functions without arguments by a word each, and runs on into other code for the rest.
-func answering(functions map[string]common.Hash, rest string) string {
+// words are what a function answers.
+type words []common.Hash
+
+// answering is code that answers functions without arguments, and runs on into other code for the rest.
+func answering(functions map[string]words, rest string) string {
 	var code []byte
 	for signature, answer := range functions {
-		next := byte(len(code) + 57)
+		next := byte(len(code) + 21 + 36*len(answer))
 		code = append(code, 0x60, 0, 0x35, 0x60, 0xe0, 0x1c, 0x63) // PUSH1 0 CALLDATALOAD PUSH1 224 SHR PUSH4
 		code = append(code, crypto.Keccak256([]byte(signature))[:4]...)
-		code = append(code, 0x14, 0x15, 0x60, next, 0x57, 0x7f) // EQ ISZERO PUSH1 next JUMPI PUSH32
-		code = append(code, answer[:]...)
-		code = append(code, 0x60, 0, 0x52, 0x60, 32, 0x60, 0, 0xf3, 0x5b) // PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN, next: JUMPDEST
+		code = append(code, 0x14, 0x15, 0x60, next, 0x57) // EQ ISZERO PUSH1 next JUMPI
+		for i, w := range answer {
+			code = append(append(code, 0x7f), w[:]...)
+			code = append(code, 0x60, byte(32*i), 0x52) // PUSH32 … PUSH1 32*i MSTORE
+		}
+		code = append(code, 0x60, byte(32*len(answer)), 0x60, 0, 0xf3, 0x5b) // PUSH1 size PUSH1 0 RETURN, next: JUMPDEST
 	}
 	return hexutil.Encode(append(code, hexutil.MustDecode(rest)...))
 }
@@ -46,17 +54,19 @@ type opParent struct{ parentNode }
 
 func (p opParent) build() {
 	p.t.Helper()
-	p.call(nil, "anvil_setCode", opPortal, answering(map[string]common.Hash{
-		"disputeGameFactory()": addressWord(opFactory), "anchorStateRegistry()": addressWord(opAnchor),
+	p.call(nil, "anvil_setCode", opPortal, answering(map[string]words{
+		"disputeGameFactory()": {addressWord(opFactory)}, "anchorStateRegistry()": {addressWord(opAnchor)},
 	}, reverting))
 	p.call(nil, "anvil_setCode", opFactory, emitter(4))
-	p.call(nil, "anvil_setCode", opAnchor, answering(map[string]common.Hash{"respectedGameType()": word(respectedType)}, emitter(2)))
+	p.call(nil, "anvil_setCode", opAnchor, answering(map[string]words{
+		"respectedGameType()": {word(respectedType)}, "getAnchorRoot()": {word(7), word(anchoredBefore)},
+	}, emitter(2)))
 }
 
 // game makes a dispute game about a block, of a type, and mines it.
 func (p opParent) game(address, function string, block, kind uint64) {
 	p.t.Helper()
-	p.call(nil, "anvil_setCode", address, answering(map[string]common.Hash{function: word(block)}, reverting))
+	p.call(nil, "anvil_setCode", address, answering(map[string]words{function: {word(block)}}, reverting))
 	p.tell(opFactory, "DisputeGameCreated(address,uint32,bytes32)", addressWord(address), word(kind), word(7))
 }
 
@@ -127,7 +137,8 @@ func TestSettlementOfOPStack(t *testing.T) {
 	stamp := func(number uint64) float64 { return float64(child.block(hexutil.EncodeUint64(number)).Timestamp) }
 	stands(page{
 		"settlement_block_number{op,proven}": 20, "settlement_block_timestamp_seconds{op,proven}": stamp(20),
-		"settlement_events_total{op,proven}": 0, "settlement_block_number{op,final}": math.NaN(),
+		"settlement_events_total{op,proven}": 0, "settlement_events_total{op,final}": 0,
+		"settlement_block_number{op,final}": anchoredBefore, "settlement_block_timestamp_seconds{op,final}": stamp(anchoredBefore),
 	})
 
 	// A game of another type, which anybody can make, is none.
