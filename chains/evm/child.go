@@ -45,6 +45,8 @@ type child struct {
 	// budget bounds the calls beyond the logs.
 	budget *rate.Limiter
 	stands map[chains.Stage]*stand
+	// known are those that stand for want of an event.
+	known map[chains.Stage]*stand
 	// sampled is when a receipt was last asked for, last the transaction.
 	sampled time.Time
 	last    chains.Hash
@@ -90,9 +92,28 @@ func (c *child) lookUp(ctx context.Context) bool {
 		c.problem, c.next = err.Error(), time.Now().Add(lookUpAgain)
 	default:
 		c.rules, c.problem, c.next = rules, "", time.Now().Add(lookUpEvery)
+		c.learn()
 	}
 	return true
 }
+
+// learn takes over what the rules say of the stages of which no event told.
+func (c *child) learn() {
+	known := make(map[chains.Stage]*stand)
+	for stage, number := range c.rules.Known {
+		s := c.known[stage]
+		if s == nil || s.Number != number {
+			s = &stand{Standing: chains.Standing{Network: c.network.Name, Stage: stage, Number: number}}
+		}
+		if c.stands[stage] == nil {
+			known[stage] = s
+		}
+	}
+	c.known = known
+}
+
+// at gives what is known of a stage; nil if that is nothing.
+func (c *child) at(stage chains.Stage) *stand { return cmp.Or(c.stands[stage], c.known[stage]) }
 
 // spend notes calls that were made. If they were more than there were left, the next ones have to wait for them; not for
 // more than there are at the beginning, or one bad moment would silence the child for hours.
@@ -187,8 +208,7 @@ func (c *child) stand(ctx context.Context, newest []chains.Event) ([]chains.Stan
 			}
 			continue
 		}
-		s, ok := c.stands[stage]
-		if ok && s.Stage == stage && (s.event == s.newest || time.Since(s.since) < unresolvedFor) {
+		if s := c.at(stage); s != nil && s.Stage == stage && (s.event == s.newest || time.Since(s.since) < unresolvedFor) {
 			all = append(all, s.Standing)
 		}
 	}
@@ -212,6 +232,7 @@ func (c *child) note(newest []chains.Event) {
 		if !ok {
 			s = &stand{}
 			c.stands[e.Stage] = s
+			delete(c.known, e.Stage) // From now on, events tell.
 		}
 		if s.newest != e {
 			if s.newest == s.event {
@@ -226,8 +247,9 @@ func (c *child) note(newest []chains.Event) {
 // longest first, so that one that can't be found out does not keep the others from it.
 func (c *child) resolve(ctx context.Context) error {
 	var due []*stand
-	for _, s := range c.stands {
-		if _, byTag := c.rules.Tags[s.newest.Stage]; !byTag && (s.event != s.newest || s.Stage != "" && s.Time.IsZero()) {
+	for _, stage := range chains.Stages() {
+		s := c.at(stage)
+		if _, byTag := c.rules.Tags[stage]; s != nil && !byTag && (s.event != s.newest || s.Stage != "" && s.Time.IsZero()) {
 			due = append(due, s)
 		}
 	}
@@ -235,7 +257,7 @@ func (c *child) resolve(ctx context.Context) error {
 	var failures []error
 	for _, s := range due {
 		if err := c.resolveOne(ctx, s); err != nil {
-			failures = append(failures, fmt.Errorf("find out which block of %s is %s: %w", c.network.Name, s.newest.Stage, err))
+			failures = append(failures, fmt.Errorf("find out which block of %s is %s: %w", c.network.Name, cmp.Or(s.newest.Stage, s.Stage), err))
 		}
 	}
 	return errors.Join(failures...)

@@ -157,6 +157,34 @@ func TestStandByTag(t *testing.T) {
 	r.mustStand("")
 }
 
+// What contracts said when they were looked up stands until an event tells more; it costs the block's time, once.
+func TestStandThatWasLookedUp(t *testing.T) {
+	t.Parallel()
+	rules := simpleRules()
+	rules.Known = map[chains.Stage]uint64{chains.Final: 12}
+	r := ready(t, rules)
+	r.mustStand("final 12")
+	r.node.ResetCounts()
+	r.due()
+	r.mustTell("")
+	r.mustStand("final 12, posted 25", with(posted(25)))
+	if asked := r.node.Counts().Calls["eth_getBlockByNumber"]; asked != 1 {
+		t.Errorf("%d blocks were asked for, want that of the event", asked)
+	}
+	if final := r.children[0].known[chains.Final]; final.Time.Unix() != r.below.At(12).Time.Unix() {
+		t.Errorf("its time is %s", final.Time)
+	}
+	rules.Known[chains.Final] = 14
+	r.due()
+	r.mustTell("")
+	r.mustStand("final 14, posted 25", with(posted(25)))
+	r.mustStand("final 20, posted 25", with(posted(25), final(r.below.At(20).Hash)))
+	r.due()
+	r.mustTell("")
+	r.mustStand("final 20, posted 25", with(posted(25), final(r.below.At(20).Hash)))
+	r.mustStand("posted 25", with(posted(25))) // A reorg took it away.
+}
+
 // An event that does not tell its block is counted, and nothing is told of the stage, at no cost.
 func TestEventThatDoesNotTell(t *testing.T) {
 	t.Parallel()

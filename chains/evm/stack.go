@@ -72,6 +72,9 @@ type Settlement struct {
 	// Resolve gives the network's block that an event is about, by the network's own node and the parent's: its number, and
 	// its time if that comes with it. It is ErrUnresolvable where events do not tell.
 	Resolve func(ctx context.Context, e chains.Event, own, parent Node) (chains.Standing, error)
+	// Known are blocks that had reached a stage when the settlement was looked up, by what contracts say of themselves: they
+	// stand as long as no event tells of the stage.
+	Known map[chains.Stage]uint64
 	// Batches, where it is given, finds the transactions that post batches and leave no log.
 	Batches *Batches
 }

@@ -37,6 +37,13 @@ func settlement(ctx context.Context, n chains.Network, parent evm.Node) (*evm.Se
 	if err != nil {
 		return nil, err
 	}
+	anchored, err := anchoredBlock(ctx, parent, evm.AddressIn(anchor))
+	if err != nil {
+		return nil, err
+	}
+	if anchored > 0 {
+		s.Known = map[chains.Stage]uint64{chains.Final: anchored}
+	}
 	s.Proxies = append(s.Proxies, evm.AddressIn(factory), evm.AddressIn(anchor))
 	s.Logs = []evm.LogEvent{
 		{
@@ -46,6 +53,23 @@ func settlement(ctx context.Context, n chains.Network, parent evm.Node) (*evm.Se
 		{Address: evm.AddressIn(anchor), Topic: evm.Topic("AnchorUpdated(address)"), Stage: chains.Final},
 	}
 	return s, nil
+}
+
+// anchoredBlock gives the block of the anchor state, 0 where the registry does not tell it: the update may have been days ago.
+func anchoredBlock(ctx context.Context, parent evm.Node, registry common.Address) (uint64, error) {
+	answer, err := parent.Call(ctx, registry, evm.CallData("getAnchorRoot()"))
+	if evm.IsAnswer(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	const block = 1 // After the root.
+	word, err := evm.Word(answer, block)
+	if err != nil {
+		return 0, fmt.Errorf("call getAnchorRoot(): %w", err)
+	}
+	return evm.NumberIn(chains.Hash(word))
 }
 
 // gameOf gives the dispute game that a log tells of, if it is of the type that counts: anybody can make others.

@@ -132,7 +132,8 @@ func TestSettlementOfOPStack(t *testing.T) {
 		want["settlement_block_number{op,posted}"] = float64(safe.Number)
 		want["settlement_block_timestamp_seconds{op,posted}"] = float64(safe.Timestamp)
 		want["block_number{op,latest}"] = float64(child.head())
-		d.until(20*time.Second, func(p page) error { return p.check(want) })
+		// After twelve calls at the beginning, there are two a minute.
+		d.until(time.Minute, func(p page) error { return p.check(want) })
 	}
 	stamp := func(number uint64) float64 { return float64(child.block(hexutil.EncodeUint64(number)).Timestamp) }
 	stands(page{
