@@ -92,6 +92,17 @@ func TestLookupWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// Nor do those go without events of whom nothing is known yet.
+func TestFirstLookupWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, simpleRules())
+	r.besides("odd")
+	r.answerCalls("", 429, "too many requests")
+	r.posts(r.chain.Head(), 30)
+	r.follow()
+	r.mustTell("20: posted 30")
+}
+
 // due has all children be looked up at the next read.
 func (r *rig) due() {
 	for _, c := range r.children {
