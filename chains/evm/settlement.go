@@ -98,14 +98,12 @@ func (s *settlement) Kinds() []chains.Event {
 
 // prepare finds out which logs tell of the children, as far as that is due. That one can't be looked up harms no other.
 func (s *settlement) prepare(ctx context.Context) {
-	looked := false
+	looked, answered := false, true
 	for _, c := range s.children {
-		if !c.isDue() {
-			continue
-		}
-		looked = true
-		if !c.lookUp(ctx) {
-			break // The rest would wait as long for nothing. It is its turn next time.
+		// Without an answer, those who know something need not wait for the same: it is their turn next time.
+		if c.isDue() && (answered || c.rules == nil) {
+			answered = c.lookUp(ctx) && answered
+			looked = true
 		}
 	}
 	if !looked {
