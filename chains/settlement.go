@@ -109,6 +109,10 @@ var (
 		Name: "sequencer_since_timestamp_seconds", Kind: Gauge,
 		Help: "Unix time since which the sequencer is up or down, by the network's uptime feed.",
 	}
+	SettlementReadable = &Metric{
+		Name: "settlement_readable", Kind: Gauge,
+		Help: "1 while the network's contracts on its parent, and who else is asked about its settlement, answer as they should; else 0, and stages may be missing.",
+	}
 	SettlementParentBlock = &Metric{
 		Name: "settlement_parent_block_number", Kind: Gauge,
 		Help: "Of a parent: its newest block in which events of the networks that settle on it were looked for.",
@@ -144,7 +148,7 @@ func settlementMetrics() []*Metric {
 	return []*Metric{
 		SettlementBlockNumber, SettlementBlockTimestamp, SettlementEvents, SettlementLastEvent, ContractUpgrades,
 		SequencerUp, SequencerSince,
-		SettlementParentBlock, SettlementParentBlocksMissed, SettlementFailures,
+		SettlementReadable, SettlementParentBlock, SettlementParentBlocksMissed, SettlementFailures,
 		SettlementSampledTransactions, SettlementSampledGas, SettlementSampledBlobGas, SettlementSampledFees,
 	}
 }

@@ -59,6 +59,8 @@ type stand struct {
 	since         time.Time
 	// tried is when the newest one was last asked about.
 	tried time.Time
+	// refused tells that somebody answered then, and not as he should: a node that only lacks the block may have it later.
+	refused bool
 	chains.Standing
 }
 
@@ -273,6 +275,7 @@ func (c *child) resolveOne(ctx context.Context, s *stand) error {
 		}
 		s.tried = time.Now()
 		standing, err := c.rules.Resolve(ctx, s.newest, own, parent)
+		s.refused = err != nil && !errors.Is(err, ErrUnresolvable) && !errors.Is(err, errUnanswered) && !errors.Is(err, chains.ErrNotYet)
 		if errors.Is(err, ErrUnresolvable) {
 			s.event = s.newest
 			return nil

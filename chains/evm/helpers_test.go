@@ -145,19 +145,21 @@ func of(samples []chains.Sample, m *chains.Metric) []chains.Sample {
 type recorder struct {
 	mu      sync.Mutex
 	samples []chains.Sample
-	// lasts is how long samples are fresh, by the metric's name, as it was told last.
-	lasts map[string]time.Duration
+	// lasts is how long samples are fresh, newest what they were last, by the network and the metric's name.
+	lasts  map[[2]string]time.Duration
+	newest map[[2]string]float64
 }
 
 func (r *recorder) observe(o chains.Observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.samples = append(r.samples, o.Samples...)
+	if r.lasts == nil {
+		r.lasts, r.newest = make(map[[2]string]time.Duration), make(map[[2]string]float64)
+	}
 	for _, s := range o.Samples {
-		if r.lasts == nil {
-			r.lasts = make(map[string]time.Duration)
-		}
-		r.lasts[s.Metric.Name] = o.Lasts
+		key := [2]string{o.Network, s.Metric.Name}
+		r.lasts[key], r.newest[key] = o.Lasts, s.Value
 	}
 }
 

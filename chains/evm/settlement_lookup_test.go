@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,6 +68,79 @@ func TestContractThatIsNotThere(t *testing.T) {
 			t.Errorf("%s owes %.0f calls", c.network.Name, -left)
 		}
 	}
+}
+
+// wantReadable compares what is told of whether the settlement of networks can be read, such as "odd 0, child 1".
+func (r *rig) wantReadable(want string) {
+	r.t.Helper()
+	var got []string
+	for _, c := range r.children {
+		key := [2]string{c.network.Name, chains.SettlementReadable.Name}
+		if value, told := r.seen.newest[key]; told {
+			got = append(got, fmt.Sprintf("%s %g", c.network.Name, value))
+		}
+		if r.seen.lasts[key] > r.parent.network.StaleAfter {
+			r.t.Errorf("it is fresh for %s", r.seen.lasts[key])
+		}
+	}
+	if text := strings.Join(got, ", "); text != want {
+		r.t.Errorf("readable: %q, want %q", text, want)
+	}
+}
+
+// Whether the settlement of a network can be read is told of each: of one whose contracts are not there or changed it can't,
+// also if the stages known before still stand.
+func TestReadable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, simpleRules())
+	r.besides("odd")
+	r.follow()
+	read := func(want string) {
+		t.Helper()
+		r.mustTell("")
+		_, _ = r.stands()
+		r.wantReadable(want)
+	}
+	r.answerCalls("", 429, "too many requests") // Not even once.
+	read("odd 0, child 1")
+	r.due()
+	r.answerCalls(`"0x"`, 0, "")
+	read("odd 0, child 1")
+	r.due()
+	r.answerCalls(`"`+common.Hash{1}.Hex()+`"`, 0, "")
+	read("odd 1, child 1")
+	r.due()
+	r.answerCalls("", 429, "too many requests")
+	read("odd 1, child 1") // What is known may still be true.
+	r.due()
+	r.answerCalls("", 3, "execution reverted")
+	read("odd 0, child 1")
+	r.children[0].rules, r.children[0].problem = &Settlement{}, ""
+	clear(r.seen.newest)
+	read("child 1") // Of the other, there is nothing to read.
+}
+
+// Nor can it be read where nobody tells what an event is about; a node that lacks the block now may have it later.
+func TestReadableEvents(t *testing.T) {
+	t.Parallel()
+	rules := simpleRules()
+	r := ready(t, rules)
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{errShort, "child 0"}, {nil, "child 1"}, {chains.ErrNotYet, "child 1"}, {errUnanswered, "child 1"},
+		{ErrUnresolvable, "child 1"}, {errShort, "child 0"},
+	} {
+		rules.Resolve = func(context.Context, chains.Event, Node, Node) (chains.Standing, error) {
+			return chains.Standing{Number: 1, Time: r.below.At(1).Time}, test.err
+		}
+		clear(r.children[0].stands)
+		_, _ = r.stands(with(posted(25)))
+		r.wantReadable(test.want)
+	}
+	_, _ = r.stands() // A reorg took it away.
+	r.wantReadable("child 1")
 }
 
 // Where the lookup of one child gets no answer, the others go on, and it goes by what it knows. It is counted.

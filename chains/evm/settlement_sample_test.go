@@ -215,7 +215,7 @@ func TestSampledIsToldAsLongAsTheParentIs(t *testing.T) {
 		if told, counted := len(r.seen.of(m)), len(r.seen.counted(m)); told < 4 || counted != 1 {
 			t.Errorf("%s was told %d times, of which %d counted", m.Name, told, counted)
 		}
-		if lasts := r.seen.lasts[m.Name]; lasts != r.parent.network.StaleAfter {
+		if lasts := r.seen.lasts[[2]string{"child", m.Name}]; lasts != r.parent.network.StaleAfter {
 			t.Errorf("%s is fresh for %s, the parent for %s", m.Name, lasts, r.parent.network.StaleAfter)
 		}
 	}

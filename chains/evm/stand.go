@@ -25,9 +25,7 @@ func (s *settlement) Stand(ctx context.Context, newest []chains.Event) ([]chains
 		standing, err := c.stand(ctx, newest)
 		failures = append(failures, c.failure, err)
 		c.failure = nil
-		if c.isSampled() {
-			c.tellSampled(0, 0, 0, 0) // It vouches that nothing was overlooked.
-		}
+		c.vouch()
 		all = append(all, standing...)
 	}
 	failures = append(failures, s.sample(ctx, newest))
@@ -101,15 +99,38 @@ func (c *child) isSampled() bool {
 	return c.sampledStage() != "" || c.rules != nil && c.rules.Batches != nil
 }
 
-// tellSampled adds to what was sampled. Like the rest, it is fresh as long as the parent is.
+// vouch tells that nothing was overlooked, and whether all could be read.
+func (c *child) vouch() {
+	if c.isSampled() {
+		c.tellSampled(0, 0, 0, 0)
+	}
+	switch {
+	case c.rules == nil || c.problem != "" || c.isRefused():
+		c.tell(chains.SettlementReadable.Sample(0))
+	case len(c.rules.Logs)+len(c.rules.Tags) > 0: // Else there is nothing to read.
+		c.tell(chains.SettlementReadable.Sample(1))
+	}
+}
+
+// isRefused tells whether somebody who was asked about an event does not answer as he should.
+func (c *child) isRefused() bool {
+	for _, s := range c.stands {
+		if s.refused {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *child) tellSampled(transactions, gas, blobGas, fees float64) {
+	c.tell(chains.SettlementSampledTransactions.Sample(transactions), chains.SettlementSampledGas.Sample(gas),
+		chains.SettlementSampledBlobGas.Sample(blobGas), chains.SettlementSampledFees.Sample(fees))
+}
+
+// tell observes samples of the child. Like the rest of its settlement, they are fresh as long as the parent is.
+func (c *child) tell(samples ...chains.Sample) {
 	c.parent.env.Observe(chains.Observation{
-		Network: c.network.Name, Time: time.Now(), Lasts: c.parent.network.StaleAfter, Samples: []chains.Sample{
-			chains.SettlementSampledTransactions.Sample(transactions),
-			chains.SettlementSampledGas.Sample(gas),
-			chains.SettlementSampledBlobGas.Sample(blobGas),
-			chains.SettlementSampledFees.Sample(fees),
-		},
+		Network: c.network.Name, Time: time.Now(), Lasts: c.parent.network.StaleAfter, Samples: samples,
 	})
 }
 

@@ -123,6 +123,7 @@ func TestSettlement(t *testing.T) {
 			"settlement_block_number{poly,proven}": 20, "settlement_block_number{poly,final}": 20,
 			"settlement_events_total{poly,proven}": 0, "settlement_events_total{arb,final}": 0,
 			"contract_upgrades_total{arb}": 0, "settlement_block_number{poly,posted}": math.NaN(),
+			"settlement_readable{poly}": 1, "settlement_readable{arb}": 1, "settlement_readable{parent}": math.NaN(),
 		})
 	})
 
