@@ -109,6 +109,27 @@ func TestLookBackOnAnotherFork(t *testing.T) {
 	}
 }
 
+// A search that begins in vain goes on when the block that it began at was replaced meanwhile.
+func TestLookBackFromABlockThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, simpleRules())
+	r.posts(r.chain.At(15), 30)
+	r.follow()
+	r.mustTell("")
+	head := r.chain.Head()
+	search := r.LookBack(head.Number, head.Hash)
+	r.parents[0].Stop()
+	if _, _, err := search(t.Context()); err == nil {
+		t.Fatal("without the parent it works")
+	}
+	r.parents[0].Resume()
+	r.chain.Reorg(2, 3)
+	r.follow()
+	if found, over, err := search(t.Context()); err != nil || !over || told(found...) != "15: posted 30" {
+		t.Errorf("found %q, over: %v: %v", told(found...), over, err)
+	}
+}
+
 // A child whose contracts could not be looked up at first is told as others are, with what happened before.
 func TestLateChild(t *testing.T) {
 	t.Parallel()
