@@ -62,6 +62,7 @@ func (b *search) next(ctx context.Context) (blocks []chains.Block, over bool, er
 		blocks = append(blocks, found...)
 		return errors.Join(failure, err)
 	})
+	b.hash = chains.Hash{} // By the next time, the block may have been replaced.
 	return blocks, err == nil && b.over(), err
 }
 
