@@ -27,11 +27,11 @@ func asking(rules *Settlement) Stack {
 	}}
 }
 
-// besides adds a network that is looked up by a call to the settlement of the child, before it.
-func (r *rig) besides(name string) {
+// besides adds a network, odd, that is looked up by a call to the settlement of the child, before it.
+func (r *rig) besides() {
 	r.t.Helper()
 	rules := &Settlement{Logs: []LogEvent{{Address: inbox, Topic: postedLog, Stage: chains.Proven}}, Resolve: ByNumber}
-	s := r.open(name, asking(rules), reach(r.node, overHTTP))
+	s := r.open("odd", asking(rules), reach(r.node, overHTTP))
 	r.settlement = r.settle(
 		chains.Child{Network: s.network, Source: s}, chains.Child{Network: r.child.network, Source: r.child})
 }
@@ -54,7 +54,7 @@ func (r *rig) answerCalls(result string, code int, message string) {
 func TestContractThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, simpleRules())
-	r.besides("odd")
+	r.besides()
 	r.answerCalls(`"0x"`, 0, "")
 	for number := uint64(30); number < 34; number++ {
 		r.chain.Mine(1)
@@ -93,7 +93,7 @@ func (r *rig) wantReadable(want string) {
 func TestReadable(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1, simpleRules())
-	r.besides("odd")
+	r.besides()
 	r.follow()
 	read := func(want string) {
 		t.Helper()
@@ -129,8 +129,12 @@ func TestReadableEvents(t *testing.T) {
 		err  error
 		want string
 	}{
-		{errShort, "child 0"}, {nil, "child 1"}, {chains.ErrNotYet, "child 1"}, {errUnanswered, "child 1"},
-		{ErrUnresolvable, "child 1"}, {errShort, "child 0"},
+		{errShort, "child 0"},
+		{nil, "child 1"},
+		{chains.ErrNotYet, "child 1"},
+		{errUnanswered, "child 1"},
+		{ErrUnresolvable, "child 1"},
+		{errShort, "child 0"},
 	} {
 		rules.Resolve = func(context.Context, chains.Event, Node, Node) (chains.Standing, error) {
 			return chains.Standing{Number: 1, Time: r.below.At(1).Time}, test.err
@@ -147,7 +151,7 @@ func TestReadableEvents(t *testing.T) {
 func TestLookupWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, simpleRules())
-	r.besides("odd")
+	r.besides()
 	r.follow()
 	r.answerCalls(`"`+common.Hash{1}.Hex()+`"`, 0, "")
 	r.posts(r.chain.Head(), 30)
@@ -170,7 +174,7 @@ func TestLookupWithoutAnAnswer(t *testing.T) {
 func TestFirstLookupWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, simpleRules())
-	r.besides("odd")
+	r.besides()
 	r.answerCalls("", 429, "too many requests")
 	r.posts(r.chain.Head(), 30)
 	r.follow()
