@@ -43,6 +43,12 @@ var moreMutations = []mutation{
 	{"a block never read is settled", "tracker.go", "i < 0 || !t.cursor.Blocks[i].applied()", "i < 0", "TestSettledBlock"},
 	{"the genesis block is never settled", "tracker.go", "if tip < depth {", "if tip <= depth {", "TestSettledBlock"},
 
+	{"what is new is not looked for in the past", "settlement.go", "s.again || revision != s.revision", "s.again", "TestSettlementLooksBackFor"},
+	{"what the cursor has is known twice", "settlement.go", "h.block == b.Number && h.Event == e", "false && h.block == 0", "TestSettlementOfANetwork"},
+	{"five failures end looking back", "settlement.go", "time.Since(s.failedAt) < lookBackAgain", "true", "TestSettlementLookBackIsTried"},
+	{"failures do not delay looking back", "settlement.go", "s.failed >= lookBackTries && ", "false && ", "TestSettlementLookBackIsTried"},
+	{"what was found stays after a reorg", "settlement.go", "return h.block >= b.Number })\n\t\t}", "return h.block >= b.Number && len(b.Events) > 0 })\n\t\t}", "TestSettlementLookBackAnd"},
+
 	{"a missing announcement is noticed late", "schedule.go", "min(2*s.interval+time.Second, s.stale/4)", "s.stale/4", "TestAnnouncementThatIsMissing"},
 	{"announcements overrule thrift", "schedule.go", "if thrift <= 1 {", "if thrift <= 1000 {", "TestThrift$"},
 	{"fast blocks are polled for one by one", "schedule.go", "s.spacing, s.gap = minSpacing, minSpacing", "s.spacing = minSpacing", "TestFastAnnouncements"},
