@@ -69,6 +69,7 @@ func (s *rest) fetch(ctx context.Context, request *rpc.Request) error {
 	if err := s.window.wait(ctx); err != nil {
 		return fmt.Errorf("wait for the next request: %w", err)
 	}
+	request.Small = true // A page of blocks is 60 kB.
 	return s.client.Fetch(ctx, request)
 }
 

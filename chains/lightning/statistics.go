@@ -80,7 +80,7 @@ func (d *dailyStatistics) check() error {
 // read asks for the newest statistics, which the server may say are still those that it told last.
 func (s *statistics) read(ctx context.Context) (dailyStatistics, error) {
 	fresh := dailyStatistics{}
-	request := &rpc.Request{Name: statisticsPath, Path: statisticsPath, Result: &fresh, Check: fresh.check, ETag: s.etag}
+	request := &rpc.Request{Name: statisticsPath, Path: statisticsPath, Result: &fresh, Check: fresh.check, ETag: s.etag, Small: true}
 	if err := s.client.Fetch(ctx, request); err != nil {
 		return dailyStatistics{}, err
 	}
@@ -105,7 +105,7 @@ func (s *statistics) identify(ctx context.Context) (string, error) {
 		}
 		return err
 	}
-	err := s.client.Fetch(ctx, &rpc.Request{Name: "/block-height/:height", Path: "/block-height/0", Result: &genesis, Check: check})
+	err := s.client.Fetch(ctx, &rpc.Request{Name: "/block-height/:height", Path: "/block-height/0", Result: &genesis, Check: check, Small: true})
 	if err != nil {
 		return "", fmt.Errorf("identify the network: %w", err)
 	}

@@ -23,6 +23,8 @@ type Request struct {
 	Path string
 	// Body is sent as JSON; nil is none.
 	Body any
+	// Small tells that the answer is none of the unusual size: from whoever sends such a one, nothing is read.
+	Small bool
 	// Result points to where the answer goes: to a string as the text that it is, to anything else as JSON.
 	Result any
 	// Check, where there is one, judges whether Result can be true. It returns a BadResponse if not.
@@ -50,7 +52,11 @@ func (c *Client) fetch(ctx context.Context, r *Request, call *Call) replies {
 	if err != nil {
 		return failed(badAnswer("the request can't be encoded"))
 	}
-	a, failure := c.poster.send(request)
+	most := maxAnswer
+	if r.Small {
+		most = usualAnswer
+	}
+	a, failure := c.poster.send(request, most)
 	answer := replies{received: a.received, whole: failure, release: a.release()}
 	switch {
 	case failure != nil:
@@ -60,6 +66,8 @@ func (c *Client) fetch(ctx context.Context, r *Request, call *Call) replies {
 		answer.replies = []reply{{result: []byte("null")}}
 	case a.status < 200 || a.status > 299:
 		answer.replies = []reply{{failure: c.restFailure(a)}}
+	case tooDeep(a.body):
+		answer.replies = []reply{{failure: badAnswer(describeDecoding(errTooDeep))}}
 	default:
 		r.ETag, r.NotModified = a.etag, false
 		answer.replies = []reply{{result: textOrJSON(a.body, r.Result)}}

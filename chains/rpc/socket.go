@@ -92,7 +92,7 @@ func (s *socket) refused(ctx context.Context, response *http.Response, err error
 	if response.StatusCode == http.StatusOK {
 		return badAnswer("the server does not speak WebSocket")
 	}
-	body, done, _ := s.client.readAll(ctx, response.Body, response.ContentLength)
+	body, done, _ := s.client.readAll(ctx, response.Body, response.ContentLength, maxAnswer)
 	defer done()
 	failure := s.client.httpFailure(response.StatusCode, body)
 	failure.RetryAfter = retryAfter(response.Header)
@@ -242,7 +242,7 @@ func (s *session) read(ctx context.Context) {
 		}
 		// Nobody else need be waiting for it, and give up.
 		late := time.AfterFunc(s.client.config.Timeout, s.stop)
-		body, done, err := s.client.readAll(ctx, from, -1)
+		body, done, err := s.client.readAll(ctx, from, -1, maxAnswer)
 		late.Stop()
 		switch {
 		case errors.Is(err, errTooLarge):

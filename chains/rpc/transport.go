@@ -76,11 +76,11 @@ func (p *poster) carry(ctx context.Context, message []byte, _, _ uint64) (arriva
 		return arrival{}, &Error{Outcome: OutcomeConnection, Message: "the URL can't be used"}
 	}
 	request.Header.Set("Content-Type", "application/json")
-	return p.send(request)
+	return p.send(request, maxAnswer)
 }
 
-// send sends a request with what the endpoint wants to see in each, and reads the answer.
-func (p *poster) send(request *http.Request) (arrival, *Error) {
+// send sends a request with what the endpoint wants to see in each, and reads the answer, of at most so many bytes.
+func (p *poster) send(request *http.Request, most int) (arrival, *Error) {
 	client, failure := p.prepare(request)
 	if failure != nil {
 		return arrival{}, failure
@@ -91,14 +91,14 @@ func (p *poster) send(request *http.Request) (arrival, *Error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	counted := &counter{from: response.Body}
-	body, done, err := p.client.readAll(request.Context(), counted, response.ContentLength)
+	body, done, err := p.client.readAll(request.Context(), counted, response.ContentLength, most)
 	a := arrival{
 		status: response.StatusCode, body: body, done: done, received: counted.n, retryAfter: retryAfter(response.Header),
 		etag: response.Header.Get("ETag"),
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
-		return a, badAnswer(err.Error())
+		return a, badAnswer(fmt.Sprintf("the answer is larger than %d bytes", most))
 	case err != nil:
 		return a, p.client.brokenOff(err, "the connection broke in the middle of the answer")
 	}
@@ -152,16 +152,16 @@ func (c *counter) Read(p []byte) (int, error) {
 
 var errTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 
-// readAll reads an answer of at most maxAnswer bytes; length is what the server promises, or -1. What is beyond the usual
-// is read by one at a time, into the buffer that all share, so that many bad endpoints do not take more memory than one.
-// done must be called when the answer is no longer needed.
-func (c *Client) readAll(ctx context.Context, from io.Reader, length int64) (body []byte, done func(), err error) {
+// readAll reads an answer of at most so many bytes, never more than maxAnswer; length is what the server promises, or -1.
+// What is beyond the usual is read by one at a time, into the buffer that all share, so that many bad endpoints do not take
+// more memory than one. done must be called when the answer is no longer needed.
+func (c *Client) readAll(ctx context.Context, from io.Reader, length int64, most int) (body []byte, done func(), err error) {
 	done = func() {}
-	if length > maxAnswer {
+	if length > int64(most) {
 		return nil, done, errTooLarge
 	}
 	body, err = readInto(make([]byte, 0, min(max(length+1, firstBuffer), usualAnswer+1)), from, usualAnswer)
-	if !errors.Is(err, errTooLarge) {
+	if !errors.Is(err, errTooLarge) || most <= usualAnswer {
 		return body, done, err
 	}
 	var buffer []byte
@@ -176,7 +176,7 @@ func (c *Client) readAll(ctx context.Context, from io.Reader, length int64) (bod
 	if buffer == nil {
 		buffer = make([]byte, 0, maxAnswer+1)
 	}
-	body, err = readInto(append(buffer, body...), from, maxAnswer)
+	body, err = readInto(append(buffer, body...), from, most)
 	return body, done, err
 }
 

@@ -63,7 +63,7 @@ func (u *unixSocket) exchange(ctx context.Context, message []byte) (a arrival, e
 		return arrival{}, err
 	}
 	counted := &counter{from: conn}
-	a.body, a.done, err = u.client.readAll(ctx, &oneValue{from: counted}, -1)
+	a.body, a.done, err = u.client.readAll(ctx, &oneValue{from: counted}, -1, maxAnswer)
 	a.received = counted.n
 	return a, err
 }
