@@ -105,8 +105,14 @@ func (p *poster) send(request *http.Request, most int) (arrival, *Error) {
 	return a, nil
 }
 
+// repeatable is the header by which net/http is told that a request can be sent again where the server closed the idle
+// connection at that moment. Empty, it is not sent ("If the idempotency key value is a zero-length slice, the request is
+// treated as idempotent but the header is not sent on the wire", https://pkg.go.dev/net/http#Transport).
+const repeatable = "Idempotency-Key"
+
 // prepare puts the headers into a request, and gives the client that trusts what is to be trusted now.
 func (p *poster) prepare(request *http.Request) (*http.Client, *Error) {
+	request.Header[repeatable] = nil // All that is asked only reads.
 	for name, values := range p.headers {
 		request.Header[name] = values
 	}

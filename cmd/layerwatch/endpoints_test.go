@@ -190,7 +190,7 @@ func TestSocketDies(t *testing.T) {
 			live := page{"endpoint_subscribed{node0}": 1}
 			for _, how := range []string{"abrupt close", "close frame", "reset"} {
 				d.until(20*time.Second, func(p page) error { return p.check(live) })
-				node.BreakNext(1, evmtest.Named(how))
+				node.BreakNext(timesToFail(evmtest.Named(how)), evmtest.Named(how))
 				node.BreakNext(1, evmtest.Named("handshake refused by http 403"))
 				worst, gone := time.Duration(0), false
 				d.until(20*time.Second, func(p page) error {

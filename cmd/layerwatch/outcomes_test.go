@@ -69,11 +69,20 @@ func outcomeOf(f evmtest.Fault, w way) string {
 	return f.Outcome
 }
 
+// timesToFail is how often a fault must hit for a request to fail: one whose connection is closed before there is an answer is
+// repeated, once.
+func timesToFail(f evmtest.Fault) int {
+	if f.Name == "refused" || f.Name == "reset" {
+		return 2
+	}
+	return 1
+}
+
 // countedAs breaks the node once, and sees to it that calls are counted under a name, and under no other but ok.
 func (r *trial) countedAs(f evmtest.Fault, outcome string) {
 	r.t.Helper()
 	before := r.settle().outcomes()
-	r.nodes[0].BreakNext(1, f)
+	r.nodes[0].BreakNext(timesToFail(f), f)
 	r.until(10*time.Second, func(p page) error {
 		if p.outcomes()[outcome] <= before[outcome] {
 			return fmt.Errorf("%s is not counted as %s: %v, %v before", f.Name, outcome, p.outcomes(), before)
