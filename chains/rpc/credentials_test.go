@@ -74,6 +74,40 @@ func TestCookieThatChanges(t *testing.T) {
 	}
 }
 
+// A cookie that is written in the same moment as the one before, by the clock of the file system, is of the same size, too.
+// It is read when the old one is refused; which stays a secret, however often that is.
+func TestCookieThatChangesUnseen(t *testing.T) {
+	t.Parallel()
+	path, password := filepath.Join(t.TempDir(), ".cookie"), "first-password"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, got, _ := r.BasicAuth(); got != password {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, "neither first-password nor "+got)
+			return
+		}
+		answer(`"result":1,"error":null`)(w, r)
+	}))
+	defer server.Close()
+	c := dial(t, Config{URL: secret(server.URL), CookieFile: path, Batch: 1})
+	ask := func() error { return c.Do(t.Context(), &Call{Method: "getblockcount", Result: new(int)}) }
+	now := time.Now()
+	write(t, path, "__cookie__:first-password", now)
+	if err := ask(); err != nil {
+		t.Error(err)
+	}
+	password = "other-password"
+	write(t, path, "__cookie__:wrong-password", now)
+	for range 3 * maxRead {
+		if err := c.Fetch(t.Context(), &Request{Name: "/", Path: "/", Result: new(int)}); err == nil || strings.Contains(err.Error(), "-password") {
+			t.Errorf("a cookie is shown, or no error: %v", err)
+		}
+	}
+	write(t, path, "__cookie__:other-password", now)
+	if err := ask(); err != nil {
+		t.Errorf("with the new cookie: %v", err)
+	}
+}
+
 func TestMacaroon(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "readonly.macaroon")
