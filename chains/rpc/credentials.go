@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -58,6 +59,13 @@ func (c *credentials) apply(header http.Header) (changed []Secret, failure *Erro
 	return changed, nil
 }
 
+// refused notes that the server does not accept the credentials: the next request has those that stand in the files then.
+func (c *credentials) refused() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cookie.doubtful, c.macaroon.doubtful = true, true
+}
+
 // cookieHeader is how Bitcoin Core wants its cookie, which is a name and a password: by basic authentication.
 func cookieHeader(content []byte) (name, value string) {
 	return "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(strings.TrimSpace(string(content))))
@@ -98,12 +106,14 @@ type watchedFile struct {
 	content  []byte
 	size     int64
 	modified time.Time
+	// doubtful tells that the content was refused: the file may have changed within a tick of its clock.
+	doubtful bool
 }
 
 // read gives the file's content, and whether it is another one than the last time.
 func (f *watchedFile) read() (content []byte, changed bool, err error) {
 	info, err := os.Stat(f.path)
-	if err == nil && info.Size() == f.size && info.ModTime().Equal(f.modified) && f.content != nil {
+	if err == nil && info.Size() == f.size && info.ModTime().Equal(f.modified) && f.content != nil && !f.doubtful {
 		return f.content, false, nil
 	}
 	switch {
@@ -119,8 +129,9 @@ func (f *watchedFile) read() (content []byte, changed bool, err error) {
 		f.forget()
 		return nil, false, fmt.Errorf("read %s: %w", f.key, withoutPath(err))
 	}
-	f.content, f.size, f.modified = content, info.Size(), info.ModTime()
-	return content, true, nil
+	changed = f.content == nil || !bytes.Equal(content, f.content)
+	f.content, f.size, f.modified, f.doubtful = content, info.Size(), info.ModTime(), false
+	return content, changed, nil
 }
 
 func (f *watchedFile) forget() { f.content = nil }

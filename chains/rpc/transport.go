@@ -90,6 +90,9 @@ func (p *poster) send(request *http.Request, most int) (arrival, *Error) {
 		return arrival{}, p.client.brokenOff(err, describeConnection(err))
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusUnauthorized {
+		p.credentials.refused()
+	}
 	counted := &counter{from: response.Body}
 	body, done, err := p.client.readAll(request.Context(), counted, response.ContentLength, most)
 	a := arrival{
