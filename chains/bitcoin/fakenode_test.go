@@ -24,6 +24,8 @@ type fakeNode struct {
 	cookie string
 	// lacks are methods that it does not have, unimplemented those that it only knows by name, as btcd.
 	lacks, unimplemented []string
+	// fails are the errors of methods that fail.
+	fails map[string]*fakeError
 	// warming tells that it is starting, busy that its work queue is full, downloading that it is.
 	warming, busy, downloading bool
 	// pruned is the first block that it still has whole.
@@ -167,6 +169,9 @@ func (n *fakeNode) call(c fakeCall) (any, *fakeError) {
 		if method == c.Method {
 			return nil, &fakeError{-32601, "Method not found"}
 		}
+	}
+	if failure := n.fails[c.Method]; failure != nil {
+		return nil, failure
 	}
 	if n.warming {
 		return nil, &fakeError{-28, "Loading block index…"}

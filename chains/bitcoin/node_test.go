@@ -80,8 +80,8 @@ func TestNodeCalls(t *testing.T) {
 	n.mine(600)
 	heads(t, s)
 	requests, calls := n.counts()
-	if calls["getblock"] != 1 || calls["getblockstats"] != 1 || calls["getblockhash"]+calls["getblockheader"] != 0 || requests != 3 {
-		t.Errorf("a poll with a new block makes %d requests: %v", requests, calls) // One is of the branches.
+	if want := map[string]int{"getblockchaininfo": 1, "getblock": 1, "getblockstats": 1}; !maps.Equal(calls, want) || requests != 2 {
+		t.Errorf("a poll with a new block makes %d requests: %v", requests, calls)
 	}
 	for range 5 {
 		n.mine(600)
@@ -166,7 +166,6 @@ func TestNodeStates(t *testing.T) {
 		{"starting", "starting", "the node is starting", func(n *fakeNode) { n.warming = true }, func(n *fakeNode) { n.warming = false }},
 		{"work queue full", "busy", "503", func(n *fakeNode) { n.busy = true }, func(n *fakeNode) { n.busy = false }},
 		{"downloading", "initial_download", "block 60 of 1060", func(n *fakeNode) { n.downloading = true }, func(n *fakeNode) { n.downloading = false }},
-		{"pruned", "pruned", "has pruned", func(n *fakeNode) { n.pruned = 61 }, func(n *fakeNode) { n.pruned = 0 }},
 		{"another password", "unauthorized", "credentials", func(n *fakeNode) { n.cookie = "__cookie__:other" }, func(n *fakeNode) { n.cookie = "" }},
 		{"garbage", "bad_response", "", func(n *fakeNode) { n.garbage = "<html>" }, func(n *fakeNode) { n.garbage = "" }},
 		{"not of JSON-RPC", "bad_response", "", func(n *fakeNode) { n.garbage = `{"hello":1}` }, func(n *fakeNode) { n.garbage = "" }},
