@@ -58,7 +58,7 @@ const (
 	// stale.
 	feeTurns     = 3
 	mempoolTurns = 2
-	// branchesEvery is how often it is asked for branches when there is no new block.
+	// branchesEvery is how often it is asked for branches: with each new block, they would be a request of their own.
 	branchesEvery = 10 * time.Minute
 )
 
@@ -91,9 +91,7 @@ type measured struct {
 	fees     kept[feeRates]
 	mempool  kept[mempool]
 	branches kept[[]branch]
-	// head is the newest block when branches were asked for.
-	head chains.Hash
-	pace pace
+	pace     pace
 }
 
 // measure gives what waits for a block, what that costs, and what is to be expected of mining.
@@ -105,11 +103,8 @@ func (r *Reader) measure(ctx context.Context, head block) []chains.Sample {
 	if r.server.spare() {
 		m.mempool.refresh(ctx, stale/mempoolTurns, r.server.mempool)
 	}
-	if m.head != head.hash {
-		m.head, m.branches.asked = head.hash, time.Time{}
-	}
 	m.branches.refresh(ctx, branchesEvery, r.server.branches)
-	m.pace.follow(ctx, r.server, r.chain, head)
+	m.pace.follow(ctx, r, head)
 
 	var samples []chains.Sample
 	if m.fees.fresh(stale) {

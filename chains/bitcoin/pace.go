@@ -30,14 +30,18 @@ type pace struct {
 	base, first block
 }
 
-// follow reads the older blocks that are needed, where others are known: a request a quarter of a day, and one for each
-// difficulty.
-func (p *pace) follow(ctx context.Context, s server, c chain, head block) {
+// follow finds the older blocks that are needed, where others are known. Those that were not followed are read: in the first
+// day one in a quarter of it, and the first of the difficulty.
+func (p *pace) follow(ctx context.Context, r *Reader, head block) {
 	read := func(into *block, number uint64) {
-		if !s.spare() {
+		if b, known := r.recent.ancestor(head, number); known {
+			*into = b
 			return
 		}
-		if blocks, err := s.headers(ctx, number, number); err == nil {
+		if !r.server.spare() {
+			return
+		}
+		if blocks, err := r.server.headers(ctx, number, number); err == nil {
 			*into = blocks[0]
 		}
 	}
@@ -51,11 +55,7 @@ func (p *pace) follow(ctx context.Context, s server, c chain, head block) {
 	}
 	if first := head.number - head.number%epochBlocks; p.first.hash.IsZero() || p.first.number != first {
 		p.first = block{}
-		switch {
-		case c.fixed:
-		case first == head.number:
-			p.first = head
-		default:
+		if !r.chain.fixed {
 			read(&p.first, first)
 		}
 	}

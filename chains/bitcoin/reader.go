@@ -63,8 +63,7 @@ type Reader struct {
 	// server is nil as long as it is not known what kind it is.
 	server   server
 	identity identity
-	// recent are the blocks below the newest, by their hashes.
-	recent   map[chains.Hash]block
+	recent   recent
 	measured measured
 	// doubtful tells that the last use failed: only a read of the heads can show that the next one would not.
 	doubtful bool
@@ -80,7 +79,7 @@ func (r *Reader) Heads(ctx context.Context) (chains.Heads, error) {
 		return chains.Heads{}, fmt.Errorf("read heads: %w", r.failed(err))
 	}
 	r.tell(head.number)
-	r.remember(head)
+	r.recent.remember(head)
 	latest := head.toBlock()
 	heads := chains.Heads{Latest: latest, Tagged: map[chains.Tag]chains.Block{chains.Latest: latest}}
 	if final, ok := r.finalized(ctx, head); ok {
@@ -123,7 +122,7 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 		return nil, err
 	}
 	read, err := r.server.blocks(ctx, from, to)
-	r.remember(read...)
+	r.recent.remember(read...)
 	blocks := make([]chains.Block, len(read))
 	for i, b := range read {
 		blocks[i] = b.toBlock()
@@ -183,7 +182,7 @@ func (r *Reader) failed(err error) error {
 	var wrong *WrongChainError
 	if errors.As(err, &wrong) {
 		r.meter.WrongChain()
-		r.server, r.identity, r.recent, r.measured = nil, identity{}, nil, measured{}
+		r.server, r.identity, r.recent, r.measured = nil, identity{}, recent{}, measured{}
 	}
 	return explain(err)
 }
@@ -195,49 +194,6 @@ func (r *Reader) tell(head uint64) {
 	if r.identity.client != "" {
 		r.meter.Info(r.identity.client, r.identity.version)
 	}
-}
-
-// remember keeps blocks for what is found below the newest.
-func (r *Reader) remember(blocks ...block) {
-	if r.recent == nil {
-		r.recent = make(map[chains.Hash]block)
-	}
-	const slack = 8 // Reorgs need no more.
-	for _, b := range blocks {
-		r.recent[b.hash] = b
-		for hash, old := range r.recent {
-			if old.number+r.confirmations+slack < b.number {
-				delete(r.recent, hash)
-			}
-		}
-	}
-}
-
-// finalized gives the block that is so deep below the newest that it is called finalized, if the chain is long enough and
-// the endpoint tells it.
-func (r *Reader) finalized(ctx context.Context, head block) (block, bool) {
-	depth := r.confirmations - 1
-	if head.number < depth {
-		return block{}, false
-	}
-	b, read := head, false
-	for b.number > head.number-depth {
-		parent, known := r.recent[b.parent]
-		if !known && !read {
-			below, err := r.server.headers(ctx, head.number-depth, b.number-1)
-			if err != nil {
-				return block{}, false // What the endpoint answers is counted; it is asked again.
-			}
-			r.remember(below...)
-			parent, known = r.recent[b.parent]
-			read = true
-		}
-		if !known {
-			return block{}, false // The chain changed while it was read.
-		}
-		b = parent
-	}
-	return b, true
 }
 
 const (
