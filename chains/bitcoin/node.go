@@ -17,6 +17,8 @@ type node struct {
 	chain  chain
 	// newest is the newest block as it was read last.
 	newest block
+	// refused counts how often in a row statistics of blocks were not told for no known reason.
+	refused int
 }
 
 func newNode(r *Reader) *node { return &node{client: r.client, chain: r.chain} }
@@ -159,7 +161,10 @@ func (n *node) readBest(ctx context.Context, hash chains.Hash) (block, error) {
 	case header.replaced():
 		return block{}, errReplaced
 	}
-	if askStats.Err != nil || stats.Hash != hash {
+	switch {
+	case !n.goesWithout(askStats.Err):
+		return block{}, askStats.Err
+	case stats.Hash != hash:
 		return header.toBlock(n.chain, nil)
 	}
 	return header.toBlock(n.chain, &stats)

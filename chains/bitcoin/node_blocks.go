@@ -124,11 +124,10 @@ func (n *node) chunkOf(ctx context.Context, from, to uint64) ([]block, error) {
 	}
 	var missing []*rpc.Call
 	for i, call := range asked {
-		switch {
-		case call.Err == nil && !stats[i].Hash.IsZero():
-			hashes[i] = stats[i].Hash
-		case isNotYet(call.Err):
-		default:
+		if isNotYet(call.Err) || !n.goesWithout(call.Err) {
+			break // What is after it is not needed.
+		}
+		if hashes[i] = stats[i].Hash; hashes[i].IsZero() {
 			asked[i] = hashCall(from+uint64(i), &hashes[i])
 			missing = append(missing, asked[i])
 		}
@@ -149,6 +148,24 @@ func (n *node) chunkOf(ctx context.Context, from, to uint64) ([]block, error) {
 		}
 	}
 	return n.readWhole(ctx, hashes, stats)
+}
+
+// statsTries is how often a node is asked for statistics that it does not tell before blocks are read without them.
+const statsTries = 3
+
+// goesWithout tells whether a block is to be read although its statistics were not told, for the error given: because the
+// node never will, as one that lacks the method or has pruned the block, and one that seems to have another reason not to.
+// One that fails now and then is asked again, because a block's fees are counted once.
+func (n *node) goesWithout(err error) bool {
+	if err == nil {
+		n.refused = 0
+		return true
+	}
+	if rpc.IsMethodMissing(err) || isPruned(err) {
+		return true
+	}
+	n.refused++
+	return n.refused > statsTries
 }
 
 // readWhole reads the blocks of hashes that were just canonical.

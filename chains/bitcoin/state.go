@@ -58,7 +58,7 @@ func explain(err error) error {
 	switch {
 	case e.Code == errWarmup:
 		return &StateError{State: "starting", Problem: "the node is starting", Err: err}
-	case e.Code == errMisc && strings.Contains(e.Message, "pruned"):
+	case isPruned(err):
 		return &StateError{State: "pruned", Problem: "the node has pruned a block that is needed", Err: err}
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return &StateError{State: "unauthorized", Problem: "it does not accept the credentials, or not from here", Err: err}
@@ -66,6 +66,12 @@ func explain(err error) error {
 		return &StateError{State: "busy", Problem: "it has too much to do", Err: err}
 	}
 	return err
+}
+
+// isPruned tells whether a node says that it no longer has a block.
+func isPruned(err error) bool {
+	var e *rpc.Error
+	return errors.As(err, &e) && e.Code == errMisc && strings.Contains(e.Message, "pruned")
 }
 
 // isOtherKind tells whether a failure shows that an endpoint does not speak the protocol that it was asked in.
