@@ -155,3 +155,24 @@ func TestPrunedNode(t *testing.T) {
 		t.Errorf("mended: %d blocks, %v", len(read), err)
 	}
 }
+
+// btcd estimates by another method, for 25 blocks at most, and not before it has seen enough.
+func TestOldEstimates(t *testing.T) {
+	t.Parallel()
+	n := newFakeNode(t, newSim("simnet", 100))
+	n.lacks = []string{"estimatesmartfee", "getblockstats"}
+	n.fails = map[string]*fakeError{"estimatefee": {-32600, "Invalid request: malformed"}}
+	s, _ := openAll(t, network("simnet", n.endpoint()))
+	if got := of(heads(t, s).Samples, feeRate, chains.TransactionCostNative); len(got) > 0 {
+		t.Errorf("before it has seen enough there is %v", show(got))
+	}
+	n = newFakeNode(t, newSim("simnet", 100))
+	n.lacks, n.old = []string{"estimatesmartfee", "getblockstats"}, map[int]float64{1: 0.00002023, 3: 0.0000101, 6: 0}
+	s, _ = openAll(t, network("simnet", n.endpoint()))
+	mustBe(t, of(heads(t, s).Samples, feeRate, chains.TransactionCostNative),
+		"fee_rate_sat_per_vbyte{1} 2.023", "fee_rate_sat_per_vbyte{3} 1.01",
+		"transaction_cost_native{transfer,execution} 0.00000286", "transaction_cost_native{channel_opening,execution} 0.0000031")
+	if _, calls := n.counts(); calls["estimatefee"] != 3 {
+		t.Errorf("it is asked %v", calls)
+	}
+}

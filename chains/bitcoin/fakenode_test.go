@@ -24,8 +24,9 @@ type fakeNode struct {
 	cookie string
 	// lacks are methods that it does not have, unimplemented those that it only knows by name, as btcd.
 	lacks, unimplemented []string
-	// fails are the errors of methods that fail.
+	// fails are the errors of methods that fail, old what estimatefee answers, which is btcd's.
 	fails map[string]*fakeError
+	old   map[int]float64
 	// warming tells that it is starting, busy that its work queue is full, downloading that it is.
 	warming, busy, downloading bool
 	// pruned is the first block that it still has whole.
@@ -207,6 +208,12 @@ func (n *fakeNode) call(c fakeCall) (any, *fakeError) {
 			return json.RawMessage(`{"errors":["Insufficient data or no feerate found"],"blocks":0}`), nil
 		}
 		return map[string]any{"feerate": 0.00002023 / float64(target), "blocks": max(2, target)}, nil
+	case "estimatefee":
+		var target int
+		json.Unmarshal(c.Params[0], &target)
+		if rate, ok := n.old[target]; ok {
+			return rate, nil
+		}
 	case "getchaintips":
 		tip := n.tip()
 		return append([]map[string]any{{"height": tip.number, "hash": tip.hash, "branchlen": 0, "status": "active"}}, n.tips...), nil

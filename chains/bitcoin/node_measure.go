@@ -32,13 +32,45 @@ func (n *node) fees(ctx context.Context) (feeRates, error) {
 			},
 		}
 	}
-	if err := n.must(ctx, calls...); err != nil {
+	err := n.must(ctx, calls...)
+	if rpc.IsMethodMissing(err) {
+		return n.oldFees(ctx)
+	}
+	if err != nil {
 		return feeRates{}, err
 	}
 	rates := feeRates{byTarget: make(map[int]float64)}
 	for i := range answers {
 		if answers[i].FeeRate != nil {
 			rates.byTarget[targets()[i]] = perVbyte(*answers[i].FeeRate)
+		}
+	}
+	return rates, nil
+}
+
+// mostOldTarget is the largest target that btcd estimates for (estimateFeeDepth in mempool/estimatefee.go of btcd v0.26.2).
+const mostOldTarget = 25
+
+// oldFees asks by the method that btcd has, in coins a kilobyte of virtual size: -1 and an error before it has seen enough
+// blocks, 0 where it has seen no transaction.
+func (n *node) oldFees(ctx context.Context) (feeRates, error) {
+	rates := feeRates{byTarget: make(map[int]float64)}
+	answers := make(map[int]*float64)
+	var calls []*rpc.Call
+	for _, target := range targets() {
+		if target <= mostOldTarget {
+			answers[target] = new(float64)
+			calls = append(calls, &rpc.Call{Method: "estimatefee", Args: []any{target}, Result: answers[target], Optional: true})
+		}
+	}
+	if err := n.must(ctx, calls...); rpc.IsAnswer(err) && !rpc.IsMethodMissing(err) {
+		return rates, nil
+	} else if err != nil {
+		return feeRates{}, err
+	}
+	for target, rate := range answers {
+		if *rate > 0 {
+			rates.byTarget[target] = perVbyte(*rate)
 		}
 	}
 	return rates, nil
