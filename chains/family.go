@@ -44,6 +44,8 @@ type Environment struct {
 	Prices *Prices
 	// FeeRates are those of all networks that sell space in their blocks by the virtual byte.
 	FeeRates *FeeRates
+	// Quotas are what public servers may be sent.
+	Quotas *Quotas
 	// Large holds a buffer, nil at first, for unusually large answers: whoever reads one takes the buffer out and puts it
 	// back, so that all networks together do not take more memory than one.
 	Large chan []byte

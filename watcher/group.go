@@ -36,6 +36,7 @@ type Group struct {
 
 	prices *chains.Prices
 	rates  *chains.FeeRates
+	quotas *chains.Quotas
 
 	applying sync.Mutex // held during Apply
 	mu       sync.Mutex // guards running
@@ -55,7 +56,8 @@ type running struct {
 func NewGroup(ctx context.Context, families []chains.Family, store Store, recorder Recorder, log *zap.Logger) *Group {
 	g := &Group{
 		ctx: ctx, families: families, store: store, recorder: recorder, log: log,
-		large: make(chan []byte, 1), prices: chains.NewPrices(), rates: chains.NewFeeRates(), running: make(map[string]*running),
+		large: make(chan []byte, 1), prices: chains.NewPrices(), rates: chains.NewFeeRates(),
+		quotas: chains.NewQuotas(chains.Catalogue()...), running: make(map[string]*running),
 		settling: make(map[string]*settlement),
 	}
 	g.large <- nil
@@ -112,7 +114,7 @@ func (g *Group) open(network chains.Network) (w *Watcher, err error) {
 	}
 	log := g.log.With(zap.String("network", network.Name))
 	source, err := family.Open(g.ctx, network, chains.Environment{
-		Log: log, Observe: g.recorder.Observe, Prices: g.prices, FeeRates: g.rates, Large: g.large,
+		Log: log, Observe: g.recorder.Observe, Prices: g.prices, FeeRates: g.rates, Quotas: g.quotas, Large: g.large,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open network %s: %w", network.Name, err)

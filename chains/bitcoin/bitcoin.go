@@ -37,7 +37,6 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 		return nil, fmt.Errorf("open %s: %w", network.Name, err)
 	}
 	src := &source{pool: rpc.NewPool[*Reader](env.Log, tolerance)}
-	polite := &window{}
 	for _, endpoint := range network.Endpoints {
 		meter := chains.EndpointMeter{Network: network.Name, Endpoint: endpoint.Name, Observe: env.Observe}
 		config := clientConfig(endpoint, meter, env.Large)
@@ -50,9 +49,7 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 		reader := newReader(network, endpoint, client)
 		reader.meter, reader.prices, reader.rates = meter, env.Prices, env.FeeRates
 		reader.told = func(head uint64) { src.pool.Told(endpoint.Name, head) }
-		if endpoint.RateLimit == 0 { // Else it is known what may be asked.
-			reader.window = polite
-		}
+		reader.quota = env.Quotas.Of(endpoint)
 		src.readers = append(src.readers, reader)
 		src.pool.Add(reader, rpc.Traits{
 			Name: endpoint.Name, Lag: meter.Lag, Latency: client.Latency, Saving: client.Saving, State: meter.State,

@@ -10,7 +10,8 @@ import (
 	"github.com/layerwatch/layerwatch/chains"
 )
 
-// discover asks the endpoint what it is: what it was until now, or else as a node and as a REST server.
+// discover asks the endpoint what it is: what it was until now, or else as a node and as a REST server, but as the latter
+// alone where its URL looks like that.
 func (r *Reader) discover(ctx context.Context) (server, identity, error) {
 	if r.server != nil {
 		id, err := r.server.identify(ctx)
@@ -21,7 +22,7 @@ func (r *Reader) discover(ctx context.Context) (server, identity, error) {
 	}
 	kinds := []server{newNode(r), newREST(r)}
 	if looksREST(r.endpoint.URL) {
-		kinds[0], kinds[1] = kinds[1], kinds[0]
+		kinds = kinds[1:]
 	}
 	var failures []error
 	for _, kind := range kinds {
@@ -34,11 +35,14 @@ func (r *Reader) discover(ctx context.Context) (server, identity, error) {
 			return nil, identity{}, err
 		}
 	}
+	if len(kinds) == 1 {
+		return nil, identity{}, fmt.Errorf("it is no server of Esplora's kind, as which its URL looks: %w", failures[0])
+	}
 	return nil, identity{}, fmt.Errorf("it is neither a Bitcoin node nor a server of Esplora's kind: %w", errors.Join(failures...))
 }
 
-// looksREST guesses by the URL what to try first; the answer decides. The public servers' URLs end so (CHAINS.md section
-// 1.3), and they should not be sent what they do not understand.
+// looksREST tells by the URL what must be a REST server: the public servers' URLs end so (CHAINS.md section 1.3), and they
+// should not be sent what they do not understand, also not while they fail.
 func looksREST(endpoint chains.Secret) bool {
 	parsed, err := url.Parse(endpoint.Reveal())
 	return err == nil && strings.HasSuffix(strings.TrimSuffix(parsed.Path, "/"), "/api")

@@ -15,54 +15,11 @@ import (
 	"github.com/layerwatch/layerwatch/watcher"
 )
 
-// At most so many requests are let through in any minute, wherever that begins, and none waits longer than it must.
-func TestWindow(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w, start := &window{}, time.Now()
-		for i := range 20 {
-			if err := w.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if got, want := time.Since(start), time.Duration(i/politeRequests)*politeSpan; got != want {
-				t.Errorf("request %d was let through after %s, want %s", i, got, want)
-			}
-		}
-		if w.spare(3) { // There is room for four.
-			return
-		}
-		t.Error("there is room for four, and not for one and three more")
-	})
-}
-
-func TestWindowSpare(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &window{}
-		for i := range politeRequests {
-			if got, want := w.spare(2), i+3 <= politeRequests; got != want {
-				t.Errorf("after %d requests, room for three is %v", i, got)
-			}
-			if err := w.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := w.wait(ctx); err == nil {
-			t.Error("a request was let through that was not waited for")
-		}
-		<-time.After(politeSpan)
-		if !w.spare(politeRequests - 1) {
-			t.Error("after a minute there is no room")
-		}
-	})
-}
-
-// diary keeps when something was observed of a metric, and the sums of counters.
+// diary keeps when something was observed of a metric, when which endpoint was sent a request, and the sums of counters.
 type diary struct {
 	mu    sync.Mutex
 	times map[*chains.Metric][]time.Time
+	asked map[string][]time.Time
 	sums  map[*chains.Metric]float64
 	last  map[string]float64
 }
@@ -73,6 +30,9 @@ func (d *diary) observe(o chains.Observation) {
 	for _, s := range o.Samples {
 		d.times[s.Metric] = append(d.times[s.Metric], time.Now())
 		d.sums[s.Metric] += s.Value
+		if s.Metric == chains.EndpointRequestDuration {
+			d.asked[s.Labels[0]] = append(d.asked[s.Labels[0]], time.Now())
+		}
 		if len(s.Labels) > 0 {
 			d.last[s.Metric.Name+" "+s.Labels[0]] = s.Value
 		}
@@ -89,22 +49,23 @@ func (d *diary) longestPause(m *chains.Metric) time.Duration {
 	return longest
 }
 
-// busiest is the largest number of requests in any minute.
-func (d *diary) busiest() int {
-	most, times := 0, d.times[chains.EndpointRequestDuration]
-	for i := range times {
-		n := 0
-		for _, at := range times[i:] {
-			if at.Sub(times[i]) < time.Minute {
-				n++
+// busiest is the largest number of requests that a server was sent in any minute.
+func (d *diary) busiest() (most int) {
+	for _, times := range d.asked {
+		for i := range times {
+			n := 0
+			for _, at := range times[i:] {
+				if at.Sub(times[i]) < time.Minute {
+					n++
+				}
 			}
+			most = max(most, n)
 		}
-		most = max(most, n)
 	}
 	return most
 }
 
-// The built-in network keeps within what public servers tolerate, all of them together, and is never stale for that: over
+// The built-in network keeps within what each public server tolerates, and is never stale for that: over
 // two hours, from the start, with blocks and a reorg.
 func TestPublicServersAreSpared(t *testing.T) {
 	t.Parallel()
@@ -120,7 +81,7 @@ func TestPublicServersAreSpared(t *testing.T) {
 			}
 		})
 		n, _ := chains.CatalogueNetwork("bitcoin")
-		if got := d.busiest(); got > politeRequests {
+		if got := d.busiest(); got > chains.QuotaRequests {
 			t.Errorf("%d requests in a minute", got)
 		}
 		for _, m := range []*chains.Metric{chains.NetworkLastRead, feeRate, mempoolVbytes, hashRate, chains.TransactionCostNative} {
@@ -166,7 +127,7 @@ func TestPublicServersAreSparedInTrouble(t *testing.T) {
 				truth.mine(600)
 			}
 		})
-		if got := d.busiest(); got > politeRequests {
+		if got := d.busiest(); got > chains.QuotaRequests {
 			t.Errorf("%d requests in a minute", got)
 		}
 		if d.sums[chains.WatcherFailures] == 0 {
@@ -183,14 +144,19 @@ func TestPublicServersAreSparedInTrouble(t *testing.T) {
 // clock. What happens is told the minute.
 func watchFor(t *testing.T, span time.Duration, servers []*fakeREST, happens func(minute int)) *diary {
 	t.Helper()
-	d := &diary{times: make(map[*chains.Metric][]time.Time), sums: make(map[*chains.Metric]float64), last: make(map[string]float64)}
+	d := &diary{
+		times: make(map[*chains.Metric][]time.Time), asked: make(map[string][]time.Time),
+		sums: make(map[*chains.Metric]float64), last: make(map[string]float64),
+	}
 	n, _ := chains.CatalogueNetwork("bitcoin")
 	n.Endpoints = nil
 	for i, f := range servers {
 		once(f.server)
 		n.Endpoints = append(n.Endpoints, f.endpoint(string(rune('a'+i))))
 	}
-	source, err := Family().Open(t.Context(), n, chains.Environment{Log: zap.NewNop(), Observe: d.observe, Prices: priced()})
+	source, err := Family().Open(t.Context(), n, chains.Environment{
+		Log: zap.NewNop(), Observe: d.observe, Prices: priced(), Quotas: chains.NewQuotas(n),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

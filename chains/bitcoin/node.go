@@ -15,13 +15,14 @@ import (
 type node struct {
 	client *rpc.Client
 	chain  chain
+	quota  *chains.Quota
 	// newest is the newest block as it was read last.
 	newest block
 	// refused counts how often in a row statistics of blocks were not told for no known reason.
 	refused int
 }
 
-func newNode(r *Reader) *node { return &node{client: r.client, chain: r.chain} }
+func newNode(r *Reader) *node { return &node{client: r.client, chain: r.chain, quota: r.quota} }
 
 // chainInfo is what getblockchaininfo answers, as far as it is used.
 type chainInfo struct {
@@ -55,6 +56,9 @@ func (n *node) identify(ctx context.Context) (identity, error) {
 			Subversion string `json:"subversion"`
 		}
 	)
+	if err := n.quota.Wait(ctx); err != nil { // It may be a public server of another kind.
+		return identity{}, fmt.Errorf("wait for the next request: %w", err)
+	}
 	askInfo, askGenesis := infoCall(&info), hashCall(0, &genesis)
 	askNetwork := &rpc.Call{Method: "getnetworkinfo", Result: &network, Optional: true}
 	if err := n.client.Do(ctx, askInfo, askGenesis, askNetwork); err != nil {

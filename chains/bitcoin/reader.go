@@ -50,9 +50,9 @@ type Reader struct {
 	confirmations uint64
 	endpoint      chains.Endpoint
 	client        *rpc.Client
-	// window is what public servers may be sent; nil where the configuration says how much.
-	window *window
-	meter  chains.EndpointMeter
+	// quota is what a public server may be sent; nil where it is none.
+	quota *chains.Quota
+	meter chains.EndpointMeter
 	// told is told the newest block, whenever the endpoint told of it.
 	told func(head uint64)
 	// prices may know that of the coin.

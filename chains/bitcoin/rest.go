@@ -26,7 +26,7 @@ const (
 type rest struct {
 	client *rpc.Client
 	chain  chain
-	window *window
+	quota  *chains.Quota
 
 	flavour flavour
 	// tip is the hash of the newest block, and the ETag of that.
@@ -42,7 +42,7 @@ type rest struct {
 	used bool
 }
 
-func newREST(r *Reader) *rest { return &rest{client: r.client, chain: r.chain, window: r.window} }
+func newREST(r *Reader) *rest { return &rest{client: r.client, chain: r.chain, quota: r.quota} }
 
 // remembered is an answer that a server need not send again as long as it has not changed.
 type remembered[T any] struct {
@@ -66,7 +66,7 @@ func (m *remembered[T]) get(ctx context.Context, s *rest, name, path string, che
 
 // fetch makes a request as soon as that is polite.
 func (s *rest) fetch(ctx context.Context, request *rpc.Request) error {
-	if err := s.window.wait(ctx); err != nil {
+	if err := s.quota.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for the next request: %w", err)
 	}
 	request.Small = true // A page of blocks is 60 kB.
@@ -130,9 +130,9 @@ const (
 // spare implements server.
 func (s *rest) spare() bool {
 	if !s.used {
-		return s.window.spare(firstReserve)
+		return s.quota.Spare(firstReserve)
 	}
-	return s.window.spare(reserve)
+	return s.quota.Spare(reserve)
 }
 
 // head implements server. When nothing is new, that takes the smallest request there is.

@@ -10,16 +10,10 @@ import (
 	"github.com/layerwatch/layerwatch/chains"
 )
 
-// unlimited is an endpoint of which the configuration says how much it may be asked.
-func unlimited(e chains.Endpoint) chains.Endpoint {
-	e.RateLimit = 1000
-	return e
-}
-
 func TestMempoolSpaceHeads(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 2100), true)
-	s, seen := openAll(t, network("main", unlimited(f.endpoint("public"))))
+	s, seen := openAll(t, network("main", f.endpoint("public")))
 	heads(t, s)
 	h := heads(t, s)
 	tip := f.tip()
@@ -60,7 +54,7 @@ func TestMempoolSpaceHeads(t *testing.T) {
 func TestEsploraHeads(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 2100), false)
-	s, seen := openAll(t, network("main", unlimited(f.endpoint("public"))))
+	s, seen := openAll(t, network("main", f.endpoint("public")))
 	heads(t, s)
 	h := heads(t, s)
 	mustBe(t, h.Latest.Samples,
@@ -77,7 +71,7 @@ func TestEsploraHeads(t *testing.T) {
 func TestRESTPollIsCheap(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 300), true)
-	s, _ := openAll(t, network("main", unlimited(f.endpoint("public"))))
+	s, _ := openAll(t, network("main", f.endpoint("public")))
 	for range 3 { // After which nothing else is due.
 		heads(t, s)
 	}
@@ -113,7 +107,7 @@ func TestRESTBlocks(t *testing.T) {
 	t.Parallel()
 	for _, more := range []bool{false, true} {
 		f := newFakeREST(t, newSim("main", 100), more)
-		s, _ := openAll(t, network("main", unlimited(f.endpoint("public"))))
+		s, _ := openAll(t, network("main", f.endpoint("public")))
 		read, err := blocks(t, s, 1, 40)
 		if err != nil || len(read) != 40 {
 			t.Fatalf("more %v: %d blocks, %v", more, len(read), err)
@@ -138,7 +132,7 @@ func TestRESTBlocks(t *testing.T) {
 func TestRESTReorg(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 100), true)
-	s, _ := openAll(t, network("main", unlimited(f.endpoint("public"))))
+	s, _ := openAll(t, network("main", f.endpoint("public")))
 	heads(t, s)
 	f.reorg(3)
 	if h := heads(t, s); h.Latest.Hash != f.tip().id() {
@@ -178,7 +172,7 @@ func TestRESTFaults(t *testing.T) {
 			t.Parallel()
 			right := newSim("main", 40)
 			f := newFakeREST(t, right, true)
-			s, seen := openAll(t, network("main", unlimited(f.endpoint("public"))))
+			s, seen := openAll(t, network("main", f.endpoint("public")))
 			f.set(func() { test.broken(f) })
 			_, err := tryHeads(t, s)
 			if chains.ReasonOf(err) != test.reason {
@@ -202,7 +196,7 @@ func TestRESTFaults(t *testing.T) {
 func TestRESTBecomesAnotherChain(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 40), true)
-	s, seen := openAll(t, network("main", unlimited(f.endpoint("public"))))
+	s, seen := openAll(t, network("main", f.endpoint("public")))
 	heads(t, s)
 	f.set(func() { f.sim = newSim("test", 50) })
 	_, err := try(t, s, func(ctx context.Context, r chains.Reader) (chains.Block, error) { return r.Block(ctx, 0) })
@@ -219,7 +213,7 @@ func TestRESTLacks(t *testing.T) {
 	} {
 		f := newFakeREST(t, newSim("main", 300), true)
 		f.lacks = path
-		s, _ := openAll(t, network("main", unlimited(f.endpoint("public"))))
+		s, _ := openAll(t, network("main", f.endpoint("public")))
 		heads(t, s)
 		h := heads(t, s)
 		for _, m := range []*chains.Metric{mempoolVbytes, feeRate, hashRate, difficulty} {
@@ -234,7 +228,7 @@ func TestRESTLacks(t *testing.T) {
 func TestRESTCheck(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 40), false)
-	s, seen := openAll(t, network("main", unlimited(f.endpoint("public"))))
+	s, seen := openAll(t, network("main", f.endpoint("public")))
 	settled, _ := f.at(28)
 	known := chains.Settled{Number: 28, Hash: settled.id()}
 	check := func() chains.EndpointStatus {
@@ -268,12 +262,22 @@ func TestKindIsFoundOut(t *testing.T) {
 	t.Parallel()
 	f := newFakeREST(t, newSim("main", 40), true)
 	// Without /api in its URL, it is asked as a node first.
-	plain := unlimited(chains.Endpoint{
-		Name: "plain", URL: chains.NewSecret(f.server.URL), Timeout: chains.DefaultTimeout, Batch: 3,
-	})
+	plain := chains.Endpoint{Name: "plain", URL: chains.NewSecret(f.server.URL), Timeout: chains.DefaultTimeout, Batch: 3}
 	s, _ := openAll(t, network("main", plain))
 	if h := heads(t, s); h.Latest.Number != 40 {
 		t.Errorf("the newest block is %d", h.Latest.Number)
+	}
+	// With it, it is sent nothing that it does not understand, whatever is wrong.
+	f.asked()
+	f.set(func() { f.garbage = "<html>" })
+	s, _ = openAll(t, network("main", f.endpoint("public")))
+	for range 3 {
+		if _, err := tryHeads(t, s); err == nil || !strings.Contains(err.Error(), "no server of Esplora's kind") {
+			t.Errorf("the failure is %v", err)
+		}
+	}
+	if got := f.asked(); slices.ContainsFunc(got, func(path string) bool { return !strings.HasPrefix(path, "GET ") }) {
+		t.Errorf("it is sent %v", got)
 	}
 	n := newFakeNode(t, newSim("main", 40))
 	n.garbage = "<html>"

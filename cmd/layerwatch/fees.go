@@ -51,7 +51,11 @@ func printFees(out io.Writer, loader *config.Loader, file, format string, log *z
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), feesTimeout)
 	defer cancel()
-	prices, rates := chains.NewPrices(), chains.NewFeeRates()
+	prices := chains.NewPrices()
+	env := chains.Environment{
+		Log: log, Observe: func(chains.Observation) {}, Prices: prices, FeeRates: chains.NewFeeRates(),
+		Quotas: chains.NewQuotas(chains.Catalogue()...),
+	}
 	all := make([]*networkFees, len(networks))
 	done := make(map[string]chan struct{}, len(networks))
 	for _, n := range networks {
@@ -65,7 +69,7 @@ func printFees(out io.Writer, loader *config.Loader, file, format string, log *z
 			if n.Blockless { // What its operations cost depends on the parent's fee rate.
 				await(ctx, done[n.Parent])
 			}
-			all[i].read(ctx, loader.Families, n, prices, rates, log)
+			all[i].read(ctx, loader.Families, n, env)
 		})
 	}
 	group.Wait()
@@ -99,13 +103,11 @@ func await(ctx context.Context, parent <-chan struct{}) {
 }
 
 // read asks a network once. The price of its coin may come from another one.
-func (f *networkFees) read(ctx context.Context, families []chains.Family, n chains.Network, prices *chains.Prices, rates *chains.FeeRates, log *zap.Logger) {
-	large := make(chan []byte, 1)
-	large <- nil
+func (f *networkFees) read(ctx context.Context, families []chains.Family, n chains.Network, env chains.Environment) {
+	env.Large = make(chan []byte, 1)
+	env.Large <- nil
 	family, _ := chains.FamilyNamed(families, n.Family) // The loader knows no others.
-	source, err := family.Open(ctx, n, chains.Environment{
-		Log: log, Observe: func(chains.Observation) {}, Prices: prices, FeeRates: rates, Large: large,
-	})
+	source, err := family.Open(ctx, n, env)
 	if err != nil {
 		f.Error = err.Error()
 		return
