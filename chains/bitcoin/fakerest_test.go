@@ -114,6 +114,11 @@ func (f *fakeREST) answer(path string) (string, bool) {
 		return strconv.Itoa(tip.number), true
 	case path == "/fee-estimates":
 		return `{"1":87.882,"2":87.882,"3":80.5,"6":68.285,"144":1.027,"504":1.027}`, true
+	case path == "/mempool" && f.more: // It knows no histogram: fixture mempoolspace-mempool.
+		return `{"count":8134,"vsize":3444604,"total_fee":29204625,"fee_histogram":[]}`, true
+	case path == "/v1/fees/mempool-blocks" && f.more:
+		return `[{"blockSize":1700000,"blockVSize":1000000,"nTx":4000,"totalFees":9000000,"medianFee":5.1,"feeRange":[1,2,3,5,10,20,60]},` +
+			`{"blockSize":3400000,"blockVSize":2000000.5,"nTx":4134,"totalFees":900000,"medianFee":0.5,"feeRange":[0.2,0.5,0.5,0.5,0.51,0.6,1]}]`, true
 	case path == "/mempool":
 		return `{"count":8134,"vsize":3444604,"total_fee":29204625,"fee_histogram":[[53.01,102131],[38.56,110990],[34.12,138976],[3.16,246346],[2.92,239701],[1.1,775272],[0.2,7]]}`, true
 	case path == "/blocks":

@@ -84,7 +84,7 @@ func TestPublicServersAreSpared(t *testing.T) {
 		if got := d.busiest(); got > chains.QuotaRequests {
 			t.Errorf("%d requests in a minute", got)
 		}
-		for _, m := range []*chains.Metric{chains.NetworkLastRead, feeRate, mempoolVbytes, hashRate, chains.TransactionCostNative} {
+		for _, m := range []*chains.Metric{chains.NetworkLastRead, feeRate, mempoolVbytes, mempoolBand, hashRate, chains.TransactionCostNative} {
 			if len(d.times[m]) == 0 {
 				t.Errorf("%s was never told", m.Name)
 			} else if got := d.longestPause(m); got > n.StaleAfter {

@@ -37,9 +37,10 @@ func TestMempoolSpaceHeads(t *testing.T) {
 		"transaction_cost_native{transfer,execution} 0.00000286", "transaction_cost_usd{transfer,execution} 0.28600000000000003",
 		"transaction_cost_native{channel_opening,execution} 0.0000031", "transaction_cost_usd{channel_opening,execution} 0.31",
 		"mempool_transactions{} 8134", "mempool_vbytes{} 3444604", "mempool_fees_native{} 0.29204625",
-		"mempool_band_vbytes{0} 7", "mempool_band_vbytes{0.5} 0", "mempool_band_vbytes{1} 775272", "mempool_band_vbytes{2} 239701",
-		"mempool_band_vbytes{3} 246346", "mempool_band_vbytes{5} 0", "mempool_band_vbytes{10} 0", "mempool_band_vbytes{20} 249966",
-		"mempool_band_vbytes{50} 102131", "mempool_band_vbytes{100} 0", "mempool_band_vbytes{200} 0", "mempool_band_vbytes{500} 0",
+		// 10, 15, 25, 25, 15 and 10 in a hundred of each block.
+		"mempool_band_vbytes{0} 200000", "mempool_band_vbytes{0.5} 1800000", "mempool_band_vbytes{1} 100000", "mempool_band_vbytes{2} 150000",
+		"mempool_band_vbytes{3} 250000", "mempool_band_vbytes{5} 250000", "mempool_band_vbytes{10} 150000", "mempool_band_vbytes{20} 100000",
+		"mempool_band_vbytes{50} 0", "mempool_band_vbytes{100} 0", "mempool_band_vbytes{200} 0", "mempool_band_vbytes{500} 0",
 		"hash_rate_hashes_per_second{} 7162613492.393602",
 		"next_difficulty_adjustment_blocks{} 1932", "next_difficulty_adjustment_timestamp_seconds{} 1791159200",
 		"next_difficulty_ratio{} 1.0004962779156328",
@@ -62,6 +63,10 @@ func TestEsploraHeads(t *testing.T) {
 	mustBe(t, of(h.Samples, feeRate, mempoolMinFee, newestFees, blockFeeRate, newestSubsidy, staleBranches),
 		"fee_rate_sat_per_vbyte{1} 87.882", "fee_rate_sat_per_vbyte{3} 80.5", "fee_rate_sat_per_vbyte{6} 68.285",
 		"fee_rate_sat_per_vbyte{144} 1.027", "block_subsidy_native{} 50")
+	mustBe(t, of(h.Samples, mempoolVbytes, mempoolBand), "mempool_vbytes{} 3444604",
+		"mempool_band_vbytes{0} 7", "mempool_band_vbytes{0.5} 0", "mempool_band_vbytes{1} 775272", "mempool_band_vbytes{2} 239701",
+		"mempool_band_vbytes{3} 246346", "mempool_band_vbytes{5} 0", "mempool_band_vbytes{10} 0", "mempool_band_vbytes{20} 249966",
+		"mempool_band_vbytes{50} 102131", "mempool_band_vbytes{100} 0", "mempool_band_vbytes{200} 0", "mempool_band_vbytes{500} 0")
 	if info := show(seen.of(chains.EndpointInfo)); len(info) == 0 || info[0] != "endpoint_info{public,esplora,} 1" {
 		t.Errorf("the endpoint is %v", info)
 	}
@@ -209,14 +214,14 @@ func TestRESTBecomesAnotherChain(t *testing.T) {
 func TestRESTLacks(t *testing.T) {
 	t.Parallel()
 	for path, missing := range map[string]*chains.Metric{
-		"/mempool": mempoolVbytes, "/v1/fees": feeRate, "/v1/blocks/": hashRate,
+		"/mempool": mempoolVbytes, "/v1/fees/precise": feeRate, "/v1/blocks/": hashRate, "/v1/fees/mempool-blocks": mempoolBand,
 	} {
 		f := newFakeREST(t, newSim("main", 300), true)
 		f.lacks = path
 		s, _ := openAll(t, network("main", f.endpoint("public")))
 		heads(t, s)
 		h := heads(t, s)
-		for _, m := range []*chains.Metric{mempoolVbytes, feeRate, hashRate, difficulty} {
+		for _, m := range []*chains.Metric{mempoolVbytes, mempoolBand, feeRate, hashRate, difficulty} {
 			if got := of(h.Samples, m); (len(got) == 0) != (m == missing) {
 				t.Errorf("without %s, there is %v of %s", path, show(got), m.Name)
 			}
