@@ -3,6 +3,7 @@ package bitcoin
 import (
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,8 @@ type fakeREST struct {
 	// more tells that it is mempool.space, lacks which paths it does not have.
 	more  bool
 	lacks string
+	// coming are the blocks to come, if not the usual ones.
+	coming string
 	// status is what it answers everything with, if it is not zero, garbage what it says instead of everything.
 	status  int
 	garbage string
@@ -86,7 +89,7 @@ func (f *fakeREST) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Block not found", http.StatusNotFound)
 		return
 	}
-	tag := fmt.Sprintf(`W/"%x"`, len(answer)*31+int(answer[len(answer)/2])*7+int(answer[len(answer)-2]))
+	tag := fmt.Sprintf(`W/"%x"`, crc32.ChecksumIEEE([]byte(answer)))
 	if path == "/blocks/tip/hash" {
 		tag = `W/"` + answer + `"`
 	}
@@ -116,6 +119,8 @@ func (f *fakeREST) answer(path string) (string, bool) {
 		return `{"1":87.882,"2":87.882,"3":80.5,"6":68.285,"144":1.027,"504":1.027}`, true
 	case path == "/mempool" && f.more: // It knows no histogram: fixture mempoolspace-mempool.
 		return `{"count":8134,"vsize":3444604,"total_fee":29204625,"fee_histogram":[]}`, true
+	case path == "/v1/fees/mempool-blocks" && f.more && f.coming != "":
+		return f.coming, true
 	case path == "/v1/fees/mempool-blocks" && f.more:
 		return `[{"blockSize":1700000,"blockVSize":1000000,"nTx":4000,"totalFees":9000000,"medianFee":5.1,"feeRange":[1,2,3,5,10,20,60]},` +
 			`{"blockSize":3400000,"blockVSize":2000000.5,"nTx":4134,"totalFees":900000,"medianFee":0.5,"feeRange":[0.2,0.5,0.5,0.5,0.51,0.6,1]}]`, true

@@ -29,7 +29,7 @@ type mempool struct {
 	fees float64
 	// minimum is the least fee rate that it takes, in satoshi a vbyte; zero where it is not told.
 	minimum float64
-	// bands are the vbytes by bandStarts; nil where they are not told.
+	// bands are the vbytes by bandStarts; nil where they are not told here.
 	bands []float64
 }
 
@@ -53,14 +53,8 @@ func branchStatuses() []string {
 	return []string{statusValidFork, "valid-headers", "headers-only", "invalid"}
 }
 
-const (
-	// feeTurns and mempoolTurns are how often it is asked for what changes all the time, within the time after which it would be
-	// stale.
-	feeTurns     = 3
-	mempoolTurns = 2
-	// branchesEvery is how often it is asked for branches: with each new block, they would be a request of their own.
-	branchesEvery = 10 * time.Minute
-)
+// branchesEvery is how often it is asked for branches: with each new block, they would be a request of their own.
+const branchesEvery = 10 * time.Minute
 
 // kept is an answer that is asked for now and then.
 type kept[T any] struct {
@@ -78,6 +72,8 @@ func (k *kept[T]) refresh(ctx context.Context, every time.Duration, read func(co
 	k.asked = time.Now()
 	if value, err := read(ctx); err == nil {
 		k.value, k.told = value, time.Now()
+	} else {
+		k.asked = k.asked.Add(-every / 2) // Before it is stale.
 	}
 }
 
@@ -90,6 +86,7 @@ func (k *kept[T]) fresh(lasts time.Duration) bool {
 type measured struct {
 	fees     kept[feeRates]
 	mempool  kept[mempool]
+	bands    kept[[]float64]
 	branches kept[[]branch]
 	pace     pace
 }
@@ -97,11 +94,15 @@ type measured struct {
 // measure gives what waits for a block, what that costs, and what is to be expected of mining.
 func (r *Reader) measure(ctx context.Context, head block) []chains.Sample {
 	m, stale := &r.measured, r.network.StaleAfter
+	feesEvery, mempoolEvery := stale/2, 2*stale/3  // What changes all the time, sooner than it is stale.
 	if r.server.spare() || m.fees.asked.IsZero() { // Once, so that a single read tells what things cost.
-		m.fees.refresh(ctx, stale/feeTurns, r.server.fees)
+		m.fees.refresh(ctx, feesEvery, r.server.fees)
 	}
 	if r.server.spare() {
-		m.mempool.refresh(ctx, stale/mempoolTurns, r.server.mempool)
+		m.mempool.refresh(ctx, mempoolEvery, r.server.mempool)
+	}
+	if r.server.spare() {
+		m.bands.refresh(ctx, mempoolEvery, r.server.bands)
 	}
 	m.branches.refresh(ctx, branchesEvery, r.server.branches)
 	m.pace.follow(ctx, r, head)
@@ -114,6 +115,9 @@ func (r *Reader) measure(ctx context.Context, head block) []chains.Sample {
 	}
 	if m.mempool.fresh(stale) {
 		samples = append(samples, m.mempool.value.samples()...)
+	}
+	if m.bands.fresh(stale) {
+		samples = append(samples, bandSamples(m.bands.value)...)
 	}
 	if m.branches.fresh(branchesEvery + stale) {
 		samples = append(samples, branchSamples(m.branches.value, head.number)...)
@@ -169,7 +173,11 @@ func (m mempool) samples() []chains.Sample {
 	if m.minimum > 0 {
 		samples = append(samples, mempoolMinFee.Sample(m.minimum))
 	}
-	for i, size := range m.bands {
+	return append(samples, bandSamples(m.bands)...)
+}
+
+func bandSamples(bands []float64) (samples []chains.Sample) {
+	for i, size := range bands {
 		samples = append(samples, mempoolBand.Sample(size, strconv.FormatFloat(bandStarts()[i], 'f', -1, 64)))
 	}
 	return samples

@@ -70,7 +70,8 @@ var (
 	}
 	mempoolBand = &chains.Metric{
 		Name: "mempool_band_vbytes", Kind: chains.Gauge, Labels: []string{"from_sat_per_vbyte"},
-		Help: "Virtual size of the transactions in the mempool whose fee rate is at least the label and below that of the next band.",
+		Help: "Virtual size of the transactions in the mempool whose fee rate is at least the label and below that of the next band. " +
+			"From mempool.space, an estimate by the blocks that it expects: what is between two of the fee rates that it tells of one is taken for the lower one.",
 	}
 )
 

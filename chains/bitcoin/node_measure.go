@@ -2,6 +2,7 @@ package bitcoin
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/layerwatch/layerwatch/chains/rpc"
@@ -103,6 +104,9 @@ func (n *node) mempool(ctx context.Context) (mempool, error) {
 	}
 	return m, nil
 }
+
+// bands implements server: nodes tell none (CHAINS.md section 3.1).
+func (n *node) bands(context.Context) ([]float64, error) { return nil, errors.ErrUnsupported }
 
 // branches implements server.
 func (n *node) branches(ctx context.Context) ([]branch, error) {

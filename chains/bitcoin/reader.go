@@ -25,9 +25,11 @@ type server interface {
 	blocks(ctx context.Context, from, to uint64) ([]block, error)
 	// headers does so for what stands in the blocks' headers, which may be all that is told.
 	headers(ctx context.Context, from, to uint64) ([]block, error)
-	// fees, mempool and branches tell what waits for a block and what lost. What the kind never tells is errors.ErrUnsupported.
+	// fees, mempool and branches tell what waits for a block and what lost, bands the mempool's bands where mempool does not. What
+	// the kind never tells is errors.ErrUnsupported.
 	fees(ctx context.Context) (feeRates, error)
 	mempool(ctx context.Context) (mempool, error)
+	bands(ctx context.Context) ([]float64, error)
 	branches(ctx context.Context) ([]branch, error)
 	// spare tells whether there is room for a request that can wait.
 	spare() bool

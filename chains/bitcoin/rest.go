@@ -33,6 +33,7 @@ type rest struct {
 	tip    remembered[string]
 	rates  remembered[preciseFees]
 	queue  remembered[restMempool]
+	coming remembered[[]comingBlock]
 	slow   kept[map[int]float64]
 	newest []block // The newest blocks, the newest first.
 	// current tells that they were the newest in this use; turns counts glances.

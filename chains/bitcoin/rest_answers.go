@@ -149,7 +149,7 @@ func (s *rest) mempool(ctx context.Context) (mempool, error) {
 	}
 	m := mempool{transactions: *told.Count, vbytes: *told.Vsize, fees: told.TotalFee}
 	if len(told.Histogram) == 0 && m.transactions > 0 {
-		return m, nil // Some servers leave it out.
+		return m, nil // mempool.space's always is.
 	}
 	m.bands = make([]float64, len(bandStarts()))
 	for _, entry := range told.Histogram {
