@@ -8,9 +8,10 @@ func payments() []Network {
 	genesis := mustHash("0x000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f")
 	return []Network{
 		{
-			// Blocks are far apart, but fees change with what waits for the next one.
+			// Blocks are far apart, but fees change with what waits for the next one. Bitcoin Core closes a connection that is idle
+			// for 30 s (-rpcservertimeout): at this pace one is kept.
 			Name: "bitcoin", Family: "bitcoin", Layer: 1, Currency: "BTC", ChainID: "main", Default: true,
-			Genesis: genesis, BlockInterval: 10 * time.Minute, PollInterval: 30 * time.Second,
+			Genesis: genesis, BlockInterval: 10 * time.Minute, PollInterval: 20 * time.Second,
 			Endpoints: public("https://mempool.space/api", "https://blockstream.info/api"),
 		},
 		{

@@ -98,6 +98,7 @@ func (r *Reader) measure(ctx context.Context, head block) []chains.Sample {
 	if r.server.spare() || m.fees.asked.IsZero() { // Once, so that a single read tells what things cost.
 		m.fees.refresh(ctx, feesEvery, r.server.fees)
 	}
+	m.pace.follow(ctx, r, head) // Before what is asked again and again: it needs little, and rarely.
 	if r.server.spare() {
 		m.mempool.refresh(ctx, mempoolEvery, r.server.mempool)
 	}
@@ -105,7 +106,6 @@ func (r *Reader) measure(ctx context.Context, head block) []chains.Sample {
 		m.bands.refresh(ctx, mempoolEvery, r.server.bands)
 	}
 	m.branches.refresh(ctx, branchesEvery, r.server.branches)
-	m.pace.follow(ctx, r, head)
 
 	var samples []chains.Sample
 	if m.fees.fresh(stale) {

@@ -67,6 +67,8 @@ type Reader struct {
 	identity identity
 	recent   recent
 	measured measured
+	// genesis is the first block, where it was read in this use.
+	genesis chains.Block
 	// doubtful tells that the last use failed: only a read of the heads can show that the next one would not.
 	doubtful bool
 }
@@ -103,10 +105,14 @@ func (r *Reader) Block(ctx context.Context, number uint64) (chains.Block, error)
 	return blocks[0], nil
 }
 
-// readGenesis reads the first block. By it a chain is told from another one: behind a proxy, the server can change.
+// readGenesis reads the first block, once in a use. By it a chain is told from another one: behind a proxy, the server can
+// change. Whoever follows the chain asks for it twice, because it could be any; here it is known.
 func (r *Reader) readGenesis(ctx context.Context) (chains.Block, error) {
 	if err := r.identify(ctx); err != nil {
 		return chains.Block{}, err
+	}
+	if !r.genesis.Hash.IsZero() {
+		return r.genesis, nil
 	}
 	blocks, err := r.server.headers(ctx, 0, 0)
 	if err == nil {
@@ -115,7 +121,8 @@ func (r *Reader) readGenesis(ctx context.Context) (chains.Block, error) {
 	if err != nil {
 		return chains.Block{}, fmt.Errorf("read block 0: %w", r.failed(err))
 	}
-	return blocks[0].toBlock(), nil
+	r.genesis = blocks[0].toBlock()
+	return r.genesis, nil
 }
 
 // Blocks reads a range of canonical blocks.
@@ -174,6 +181,7 @@ func (e *DisagreementError) Reason() string { return "disagreement" }
 
 // begin notes that another use begins.
 func (r *Reader) begin() {
+	r.genesis = chains.Block{}
 	if r.server != nil {
 		r.server.begin()
 	}

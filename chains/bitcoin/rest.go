@@ -122,9 +122,8 @@ func (s *rest) hashAt(ctx context.Context, number uint64) (chains.Hash, error) {
 func (s *rest) begin() { s.current, s.used = false, true }
 
 const (
-	// reserve is how many of the requests that are polite are left for what must be asked, firstReserve how many in the first
-	// use, in which whoever follows the chain asks for its first block, twice.
-	reserve      = 1
+	// firstReserve is how many of the requests that are polite are left in the first use, in which whoever follows the chain asks
+	// for its first block, and other networks ask the server for what they need to begin.
 	firstReserve = 3
 )
 
@@ -133,7 +132,7 @@ func (s *rest) spare() bool {
 	if !s.used {
 		return s.quota.Spare(firstReserve)
 	}
-	return s.quota.Spare(reserve)
+	return s.quota.Spare(0)
 }
 
 // head implements server. When nothing is new, that takes the smallest request there is.
