@@ -92,6 +92,9 @@ func (c *cln) slow(ctx context.Context, endpoint string) (samples, network []cha
 // fates implements software: Core Lightning tells how a channel ends before it forgets it.
 func (c *cln) fates(context.Context, []string) (map[string]how, error) { return map[string]how{}, nil }
 
+// forget implements software.
+func (c *cln) forget() { c.next = 0 }
+
 // forwarded implements software. Each payment that changes, as it does when it is settled, gets the next index.
 func (c *cln) forwarded(ctx context.Context) (forwards, error) {
 	var sum forwards

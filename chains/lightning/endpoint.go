@@ -21,6 +21,8 @@ type software interface {
 	slow(ctx context.Context, endpoint string) (samples, network []chains.Sample)
 	// forwarded asks for payments that it has forwarded since the last time. With an error, it gives those before.
 	forwarded(ctx context.Context) (forwards, error)
+	// forget has it begin anew with the history of another node.
+	forget()
 	// fates asks how channels ended that the node no longer tells of, as far as it knows.
 	fates(ctx context.Context, gone []string) (map[string]how, error)
 }
@@ -60,6 +62,9 @@ type endpoint struct {
 	software   software
 	statistics *statistics
 	guessed    bool
+	// public and private are what can be guessed: what is known by them holds when they are recognised again.
+	public  *statistics
+	private *lnd
 
 	key    string
 	ledger ledger
@@ -69,6 +74,15 @@ type endpoint struct {
 
 	// last is what it told in this poll.
 	last reading
+}
+
+// newEndpoint makes an endpoint of a network; of none in particular where it has no chain id.
+func newEndpoint(network chains.Network, config chains.Endpoint, client *rpc.Client, meter chains.EndpointMeter) *endpoint {
+	return &endpoint{
+		network: network, config: config, client: client, meter: meter,
+		perChannel: network.Options[perChannelOption].Reveal() == "true",
+		public:     &statistics{client: client}, private: &lnd{client: client},
+	}
 }
 
 // read asks the endpoint for all that it tells.
@@ -117,10 +131,9 @@ func (e *endpoint) recognise(ctx context.Context) error {
 
 // guess asks what answers.
 func (e *endpoint) guess(ctx context.Context) error {
-	public := &statistics{client: e.client}
-	_, err := public.read(ctx)
+	_, err := e.public.read(ctx)
 	if err == nil {
-		e.statistics, e.guessed = public, true
+		e.statistics, e.guessed = e.public, true
 		return nil
 	}
 	// Whoever answers, but otherwise, may be something else.
@@ -128,11 +141,10 @@ func (e *endpoint) guess(ctx context.Context) error {
 		failure.Status == http.StatusServiceUnavailable || failure.Status == http.StatusBadGateway {
 		return err
 	}
-	private := &lnd{client: e.client}
-	if private.get(ctx, "/v1/state", &lndState{}) != nil {
+	if e.private.get(ctx, "/v1/state", &lndState{}) != nil {
 		return fmt.Errorf("%w (a node of one's own needs macaroon_file or a Rune header): %w", errNoStatistics, err)
 	}
-	e.software, e.guessed = private, true
+	e.software, e.guessed = e.private, true
 	return nil
 }
 
@@ -164,8 +176,9 @@ func (e *endpoint) readNode(ctx context.Context) reading {
 	case n.chain != e.network.ChainID:
 		return reading{err: e.wrongChain(e.client.Scrub(n.chain))}
 	}
-	if e.key != n.key { // Another node has other channels.
+	if e.key != n.key { // Another node has other channels, and another history.
 		e.ledger, e.tried, e.told = ledger{}, time.Time{}, time.Time{}
+		e.software.forget()
 	}
 	e.key = n.key
 	e.meter.Info(n.client, e.client.Scrub(n.version))

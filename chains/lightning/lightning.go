@@ -46,10 +46,7 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 			s.Close()
 			return nil, fmt.Errorf("open endpoint %s: %w", config.Name, err)
 		}
-		e := &endpoint{
-			network: network, client: client, meter: meter, config: config,
-			perChannel: network.Options[perChannelOption].Reveal() == "true",
-		}
+		e := newEndpoint(network, config, client, meter)
 		s.endpoints = append(s.endpoints, e)
 		s.pool.Add(e, rpc.Traits{
 			// Each that answers is in use.

@@ -144,6 +144,9 @@ type lndForwards struct {
 	seen  uint32
 }
 
+// forget implements software.
+func (l *lnd) forget() { l.forwards = lndForwards{} }
+
 // forwarded implements software. The place moves on with each payment that is counted.
 func (l *lnd) forwarded(ctx context.Context) (forwards, error) {
 	var sum forwards
