@@ -15,7 +15,7 @@ func payments() []Network {
 			Endpoints: public("https://mempool.space/api", "https://blockstream.info/api"),
 		},
 		{
-			// Public statistics are made once a day (section 6.3); most polls learn that there is nothing new.
+			// Public statistics are made once a day (section 6.3), and asked for every ten minutes. Polls are for nodes.
 			Name: "lightning", Family: "lightning", Layer: 2, Parent: "bitcoin", Currency: "BTC", ChainID: "main", Default: true,
 			Genesis: genesis, Blockless: true,
 			Endpoints: public("https://mempool.space/api"),

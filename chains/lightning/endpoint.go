@@ -76,12 +76,12 @@ type endpoint struct {
 	last reading
 }
 
-// newEndpoint makes an endpoint of a network; of none in particular where it has no chain id.
-func newEndpoint(network chains.Network, config chains.Endpoint, client *rpc.Client, meter chains.EndpointMeter) *endpoint {
+// newEndpoint makes an endpoint of a network. The quota is what it may be sent; nil where it is no public server.
+func newEndpoint(network chains.Network, config chains.Endpoint, client *rpc.Client, meter chains.EndpointMeter, quota *chains.Quota) *endpoint {
 	return &endpoint{
 		network: network, config: config, client: client, meter: meter,
 		perChannel: network.Options[perChannelOption].Reveal() == "true",
-		public:     &statistics{client: client}, private: &lnd{client: client},
+		public:     &statistics{client: client, quota: quota}, private: &lnd{client: client},
 	}
 }
 
@@ -133,13 +133,16 @@ func (e *endpoint) recognise(ctx context.Context) error {
 func (e *endpoint) guess(ctx context.Context) error {
 	_, err := e.public.read(ctx)
 	if err == nil {
-		e.statistics, e.guessed = e.public, true
+		e.statistics, e.guessed, e.public.ahead = e.public, true, true
 		return nil
 	}
 	// Whoever answers, but otherwise, may be something else.
 	if failure, ok := errors.AsType[*rpc.Error](err); !ok || failure.Status == 0 || failure.Outcome == rpc.OutcomeRateLimited ||
 		failure.Status == http.StatusServiceUnavailable || failure.Status == http.StatusBadGateway {
 		return err
+	}
+	if e.public.quota != nil { // It is nobody's node.
+		return fmt.Errorf("%w: %w", errNoStatistics, err)
 	}
 	if e.private.get(ctx, "/v1/state", &lndState{}) != nil {
 		return fmt.Errorf("%w (a node of one's own needs macaroon_file or a Rune header): %w", errNoStatistics, err)

@@ -46,7 +46,7 @@ func open(_ context.Context, network chains.Network, env chains.Environment) (ch
 			s.Close()
 			return nil, fmt.Errorf("open endpoint %s: %w", config.Name, err)
 		}
-		e := newEndpoint(network, config, client, meter)
+		e := newEndpoint(network, config, client, meter, env.Quotas.Of(config))
 		s.endpoints = append(s.endpoints, e)
 		s.pool.Add(e, rpc.Traits{
 			// Each that answers is in use.

@@ -16,7 +16,7 @@ func probe(ctx context.Context, config chains.Endpoint) (chains.Report, error) {
 		return chains.Report{}, err
 	}
 	defer client.Close()
-	e := newEndpoint(chains.Network{}, config, client, chains.EndpointMeter{Observe: func(chains.Observation) {}})
+	e := newEndpoint(chains.Network{}, config, client, chains.EndpointMeter{Observe: func(chains.Observation) {}}, nil)
 	if err := e.recognise(ctx); err != nil {
 		return chains.Report{}, err
 	}

@@ -14,17 +14,28 @@ import (
 // statistics reads those that a server of mempool.space's kind makes of the network once a day (CHAINS.md section 6.3).
 type statistics struct {
 	client *rpc.Client
+	// quota is what a public server may be sent; nil where it is none.
+	quota *chains.Quota
 	// chain is Bitcoin's name for the network that its server is of, as of the connections counted then, and asked when.
 	chain       string
 	connections uint64
 	asked       time.Time
-	// etag and known are what it told last.
+	// etag and known are what it told last, told is when; ahead tells that this was before it was asked for.
 	etag  string
 	known dailyStatistics
+	told  time.Time
+	ahead bool
+	// failure is why it failed last, failed is when.
+	failure error
+	failed  time.Time
 }
 
 const (
 	statisticsPath = "/v1/lightning/statistics/latest"
+	// statisticsEvery is how often a public server is asked whether they have changed, failedPause how long it is left alone after
+	// it failed. Any other is asked at each poll.
+	statisticsEvery = 10 * time.Minute
+	failedPause     = 2 * time.Minute
 	// oldest is how old the statistics may be: they are made once a day, and a week later they tell of another network.
 	oldest = 7 * 24 * time.Hour
 	// identityLasts is how long a server is taken for the one that it was while the connection to it holds, and reconnectLasts
@@ -77,16 +88,36 @@ func (d *dailyStatistics) check() error {
 	return nil
 }
 
-// read asks for the newest statistics, which the server may say are still those that it told last.
+// fetch makes a request as soon as that is polite. Other networks ask the server, too: one that fails must not cost them what
+// they may ask.
+func (s *statistics) fetch(ctx context.Context, request *rpc.Request) error {
+	if s.quota != nil && s.failure != nil && time.Since(s.failed) < failedPause {
+		return s.failure
+	}
+	if err := s.quota.Wait(ctx); err != nil {
+		return fmt.Errorf("wait for the next request: %w", err)
+	}
+	request.Small = true
+	s.failure, s.failed = s.client.Fetch(ctx, request), time.Now()
+	return s.failure
+}
+
+// read gives the newest statistics. The server may say that they are still those that it told last; a public one is asked now
+// and then.
 func (s *statistics) read(ctx context.Context) (dailyStatistics, error) {
+	if s.ahead || s.quota != nil && !s.told.IsZero() && time.Since(s.told) < statisticsEvery {
+		s.ahead = false
+		return s.known, nil
+	}
 	fresh := dailyStatistics{}
-	request := &rpc.Request{Name: statisticsPath, Path: statisticsPath, Result: &fresh, Check: fresh.check, ETag: s.etag, Small: true}
-	if err := s.client.Fetch(ctx, request); err != nil {
+	request := &rpc.Request{Name: statisticsPath, Path: statisticsPath, Result: &fresh, Check: fresh.check, ETag: s.etag}
+	if err := s.fetch(ctx, request); err != nil {
 		return dailyStatistics{}, err
 	}
 	if !request.NotModified {
 		s.known, s.etag = fresh, request.ETag
 	}
+	s.told = time.Now()
 	return s.known, nil
 }
 
@@ -105,7 +136,7 @@ func (s *statistics) identify(ctx context.Context) (string, error) {
 		}
 		return err
 	}
-	err := s.client.Fetch(ctx, &rpc.Request{Name: "/block-height/:height", Path: "/block-height/0", Result: &genesis, Check: check, Small: true})
+	err := s.fetch(ctx, &rpc.Request{Name: "/block-height/:height", Path: "/block-height/0", Result: &genesis, Check: check})
 	if err != nil {
 		return "", fmt.Errorf("identify the network: %w", err)
 	}

@@ -1,7 +1,9 @@
 package lightning
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,7 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
 // unwrapped drops what a recorded answer is wrapped in.
@@ -122,7 +127,7 @@ func TestStatisticsAreAskedForSparingly(t *testing.T) {
 	t.Parallel()
 	s := newPublic(t)
 	notModified := 0
-	s.handle = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+	tagged := func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 		w.Header().Set("ETag", `W/"one"`)
 		if r.Header.Get("If-None-Match") == `W/"one"` {
 			notModified++
@@ -131,18 +136,78 @@ func TestStatisticsAreAskedForSparingly(t *testing.T) {
 		}
 		return false
 	}
+	s.handle = tagged
 	r := newRig(t, nil, s.plain())
 	first := r.mustPoll(t)
-	s.took()
+	if took := s.took(); took[askStatistics] != 1 || took[askGenesis] != 1 {
+		t.Errorf("the first poll: %v", took)
+	}
 	for range 10 {
 		compare(t, r.mustPoll(t), first)
 	}
-	if took := s.took(); took[askStatistics] != 10 || len(took) != 1 || notModified != 11 {
+	if took := s.took(); took[askStatistics] != 10 || len(took) != 1 || notModified != 10 {
 		t.Errorf("in 10 polls: %v, of which %d were no news", took, notModified)
 	}
-	if polls := float64(time.Minute) / float64(chains.DefaultPollInterval); polls > 6 {
-		t.Errorf("%v requests a minute", polls)
+	// A failure does not make it forget what it knows.
+	s.fail(askStatistics, http.StatusBadGateway, "")
+	s.handle = nil
+	if _, err := r.poll(t); err == nil {
+		t.Error("a failure is none")
 	}
+	s.took()
+	s.answer(askStatistics, publicAnswer(time.Now()))
+	s.handle = tagged
+	compare(t, r.mustPoll(t), first)
+	if took := s.took(); took[askStatistics] != 1 || len(took) != 1 || notModified != 11 {
+		t.Errorf("after a failure: %v, of which %d were no news", took, notModified)
+	}
+}
+
+// A public server that fails is left alone for a while, and never asked as if it were a node; for others to ask it, too.
+func TestPublicServerThatFails(t *testing.T) {
+	t.Parallel()
+	s := newPublic(t)
+	s.Config.SetKeepAlivesEnabled(false) // The clock of a bubble stands still while somebody waits for the network.
+	s.fail(askStatistics, http.StatusNotFound, "gone")
+	synctest.Test(t, func(t *testing.T) {
+		n := chains.Network{
+			Name: "lightning", Family: "lightning", Layer: 2, Parent: "bitcoin", ChainID: "main", Blockless: true,
+			Endpoints: []chains.Endpoint{s.plain()},
+		}
+		source, err := Family().Open(t.Context(), n.Complete(), chains.Environment{
+			Log: zap.NewNop(), Observe: func(chains.Observation) {}, Quotas: chains.NewQuotas(n),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer source.Close()
+		poll := func() error {
+			return source.Try(t.Context(), func(ctx context.Context, r chains.Reader) error {
+				_, err := r.Heads(ctx)
+				return err
+			})
+		}
+		for range 20 { // Ten minutes.
+			if err := poll(); !errors.Is(err, errNoStatistics) || chains.ReasonOf(err) != rpc.OutcomeHTTPError {
+				t.Errorf("the failure is %v", err)
+			}
+			<-time.After(chains.DefaultPollInterval)
+		}
+		if took := s.took(); took[askStatistics] != 5 || len(took) != 1 {
+			t.Errorf("in ten minutes it is asked for %v", took)
+		}
+		s.answer(askStatistics, publicAnswer(time.Now()))
+		<-time.After(failedPause)
+		for range 40 { // Twenty minutes.
+			if err := poll(); err != nil {
+				t.Error(err)
+			}
+			<-time.After(chains.DefaultPollInterval)
+		}
+		if took := s.took(); took[askStatistics] != 2 || took[askGenesis] > 2 || len(took) != 2 {
+			t.Errorf("mended, in twenty minutes it is asked for %v", took)
+		}
+	})
 }
 
 func TestStatisticsOfAnotherNetwork(t *testing.T) {
