@@ -91,7 +91,8 @@ func (s *rest) identify(ctx context.Context) (identity, error) {
 	if c.name != s.chain.name {
 		return id, nil // That is all that is wanted of it.
 	}
-	if s.flavour == unknownFlavour {
+	if s.flavour != mempoolSpace { // As Esplora, mempool.space looks as well when it is in trouble.
+		s.flavour = unknownFlavour
 		if err := s.readNewest(ctx); err != nil {
 			return identity{}, err
 		}
