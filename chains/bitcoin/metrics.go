@@ -2,7 +2,7 @@ package bitcoin
 
 import "github.com/layerwatch/layerwatch/chains"
 
-// Of blocks. What Esplora or btcd do not tell of a block is not counted: see the table in the README.
+// Of blocks. What Esplora or btcd do not tell of a block is not counted: see the table in the README (Bitcoin and Lightning nodes).
 var (
 	blockBytes = &chains.Metric{
 		Name: "block_bytes_total", Kind: chains.Counter,
