@@ -19,7 +19,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/layerwatch/layerwatch/dashboards"
 )
@@ -63,8 +62,6 @@ var silent = map[string]string{
 	`stage="posted"`:                        "anvil has no NodeInterface, which tells what a batch holds",
 	"_settlement_since_event_seconds:limit": "how often events come takes half a day to be known",
 	"_endpoint_rate_limited:":               "nothing is refused",
-	"_settlement_sampled_":                  "nothing is posted, and it is the transactions that post which are sampled",
-	"_settlement_gas_per_transaction":       "nothing is posted, and it is the transactions that post which are sampled",
 	"_lightning_node_":                      "there is no Lightning node of one's own",
 	"_lightning_channels_per_node":          "only a Lightning node of one's own tells",
 	"_lightning_zombie_channels":            "only a Lightning node of one's own tells",
@@ -327,28 +324,10 @@ func lightningStatistics(t *testing.T) string {
 
 // feedCode is a contract that answers as Chainlink's feeds do: with its description, eight decimals and one answer.
 func feedCode(description string, answer uint64) string {
-	now := uint64(time.Now().Unix())
-	answers := map[string][]common.Hash{
+	now := word(uint64(time.Now().Unix()))
+	return answering(map[string]words{
 		"description()":     {word(32), word(uint64(len(description))), common.BytesToHash(common.RightPadBytes([]byte(description), 32))},
 		"decimals()":        {word(8)},
-		"latestRoundData()": {word(1), word(answer), word(now), word(now), word(1)},
-	}
-	var code, data []byte
-	code = append(code, 0x60, 0, 0x35, 0x60, 0xe0, 0x1c) // The selector.
-	// Each answer takes 26 bytes of code; the data stand behind all of it.
-	const each = 26
-	start := len(code) + each*len(answers) + 1
-	for signature, words := range answers {
-		selector := crypto.Keccak256([]byte(signature))[:4]
-		size := byte(32 * len(words))
-		next := byte(len(code) + each - 1)
-		code = append(code, 0x80, 0x63, selector[0], selector[1], selector[2], selector[3], 0x14, 0x15, 0x60, next, 0x57)                  // Is it that one?
-		code = append(code, 0x60, size, 0x61, byte((start+len(data))>>8), byte(start+len(data)), 0x60, 0, 0x39, 0x60, size, 0x60, 0, 0xf3) // Return its data.
-		code = append(code, 0x00, 0x5b)
-		for _, w := range words {
-			data = append(data, w[:]...)
-		}
-	}
-	code = append(code, 0x00)
-	return hexutil.Encode(append(code, data...))
+		"latestRoundData()": {word(1), word(answer), now, now, word(1)},
+	}, reverting)
 }

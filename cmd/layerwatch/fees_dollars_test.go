@@ -20,8 +20,8 @@ import (
 // pricedFeed is a feed of ETH / USD, which stands on the parent alone.
 const pricedFeed = "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419"
 
-// words are numbers as a function returns them.
-func words(numbers ...int64) string {
+// encoded are numbers as a function returns them.
+func encoded(numbers ...int64) string {
 	var text strings.Builder
 	for _, n := range numbers {
 		fmt.Fprintf(&text, "%064x", n)
@@ -69,14 +69,14 @@ func TestFeesInDollars(t *testing.T) {
 	t.Parallel()
 	now, feed := time.Now().Unix(), strings.ToLower(pricedFeed)
 	parent := priced(t, 1_000_000_000, map[string]string{
-		feed + " 7284e416": words(32, 9) + hex.EncodeToString(common.RightPadBytes([]byte("ETH / USD"), 32)),
-		feed + " 313ce567": words(8),
-		feed + " feaf968c": words(1, 250_000_000_000, now, now, 1), // $2500
+		feed + " 7284e416": encoded(32, 9) + hex.EncodeToString(common.RightPadBytes([]byte("ETH / USD"), 32)),
+		feed + " 313ce567": encoded(8),
+		feed + " feaf968c": encoded(1, 250_000_000_000, now, now, 1), // $2500
 	})
 	oracle, l1Block := "0x420000000000000000000000000000000000000f ", "0x4200000000000000000000000000000000000015 "
 	child := priced(t, 1_000_000, map[string]string{
-		oracle + "519b4bd3": words(1_000_000_000), oracle + "f8206140": words(1), oracle + "c5985918": words(10_000), oracle + "68d5dca6": words(0),
-		oracle + "960e3a23": words(1), oracle + "105d0b81": words(1), l1Block + "4d5d9a2a": words(2), l1Block + "16d3bc7f": words(5),
+		oracle + "519b4bd3": encoded(1_000_000_000), oracle + "f8206140": encoded(1), oracle + "c5985918": encoded(10_000), oracle + "68d5dca6": encoded(0),
+		oracle + "960e3a23": encoded(1), oracle + "105d0b81": encoded(1), l1Block + "4d5d9a2a": encoded(2), l1Block + "16d3bc7f": encoded(5),
 	})
 	text := fmt.Sprintf(`networks:
   - {name: parent, family: evm, chain_id: 1337, currency: ETH, block_interval: 1s, price_feeds: [{currency: ETH, address: %q}], endpoints: [{url: %s}]}

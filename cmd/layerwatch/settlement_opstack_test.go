@@ -33,10 +33,10 @@ type words []common.Hash
 func answering(functions map[string]words, rest string) string {
 	var code []byte
 	for signature, answer := range functions {
-		next := byte(len(code) + 21 + 36*len(answer))
+		next := len(code) + 22 + 36*len(answer)
 		code = append(code, 0x60, 0, 0x35, 0x60, 0xe0, 0x1c, 0x63) // PUSH1 0 CALLDATALOAD PUSH1 224 SHR PUSH4
 		code = append(code, crypto.Keccak256([]byte(signature))[:4]...)
-		code = append(code, 0x14, 0x15, 0x60, next, 0x57) // EQ ISZERO PUSH1 next JUMPI
+		code = append(code, 0x14, 0x15, 0x61, byte(next>>8), byte(next), 0x57) // EQ ISZERO PUSH2 next JUMPI
 		for i, w := range answer {
 			code = append(append(code, 0x7f), w[:]...)
 			code = append(code, 0x60, byte(32*i), 0x52) // PUSH32 … PUSH1 32*i MSTORE
