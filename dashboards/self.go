@@ -9,7 +9,7 @@ func itself() Dashboard {
 		titled("Is everything read?",
 			inLine(8, readAge(), backlog(), delays()),
 			inLine(8, failures(), panicsOverTime(), notReadOverTime()),
-			inLine(8, settlementFailures(), settlementBehind(), settlementMissed()),
+			inLine(8, settlementFailures(), settlementBehind(), settlementMissed(), settlementTold()),
 		),
 		titled("What it takes",
 			inLine(8, processor(), memory(), goroutines()),
@@ -89,6 +89,11 @@ func settlementBehind() Panel {
 func settlementMissed() Panel {
 	return timeseries("Settlement: blocks not looked at", count, "Blocks of a parent in which events were not looked for, after an absence longer than backfill.",
 		query(within("$__rate_interval", "network", "settlement_parent_blocks_missed_total"), "{{network}}"), asBars())
+}
+
+func settlementTold() Panel {
+	return states("Settlement: told", "Whether what a network's contracts and endpoints say of its settlement could be made out.",
+		yesOrNo("told", fine, "not told", watch), query(most("network", "settlement_readable"), "{{network}}"))
 }
 
 func processor() Panel {
