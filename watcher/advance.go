@@ -355,17 +355,26 @@ func (a *advance) read(ctx context.Context, from, to uint64) ([]chains.Block, er
 
 func (a *advance) readOne(ctx context.Context, number uint64) (chains.Block, error) {
 	b, err := a.reader.Block(ctx, number)
+	if err == nil {
+		err = within(number, number, b)
+	}
 	return b, asBehind(err)
 }
 
 func readRange(ctx context.Context, reader chains.Reader, from, to uint64) ([]chains.Block, error) {
 	if ranger, ok := reader.(chains.RangeReader); ok {
 		blocks, err := ranger.Blocks(ctx, from, to)
+		if other := within(from, to, blocks...); other != nil {
+			return nil, other
+		}
 		return blocks, asBehind(err)
 	}
 	var blocks []chains.Block
 	for number := from; number <= to; number++ {
 		b, err := reader.Block(ctx, number)
+		if err == nil {
+			err = within(number, number, b)
+		}
 		switch {
 		case errors.Is(err, chains.ErrSkipped):
 		case err != nil:

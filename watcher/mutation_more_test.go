@@ -26,6 +26,7 @@ var moreMutations = []mutation{
 	{"the first interval is lost", "sample.go", "ParentTime: tip.Time", "ParentTime: time.Time{}", "TestSampledIntervals"},
 	{"a family without sampler panics", "sample.go", "\tif !ok {", "\tif !ok && false {", "TestFamilyWithout"},
 	{"another chain is not noticed", "sample.go", "restarted, err := a.restartIfOther(ctx)", "restarted, err := false, error(nil)", "TestSampledHistories"},
+	{"blocks that were not asked for are taken", "within.go", "b.Number < from || b.Number > to", "false", "TestOtherBlocks"},
 	{"a chain set back is counted again", "advance.go", "case a.head.Number < a.cursor.Blocks[0].Number && a.sampled:", "case false:", "TestSampledChain"},
 	{"a reorg is counted", "advance.go", "case a.head.Number <= a.cursor.Tip().Number && a.sampled:", "case false:", "TestSampledHistories"},
 	{"sampled blocks are read", "advance.go", "\tif a.sampled {", "\tif false {", "TestSampledHistories"},
