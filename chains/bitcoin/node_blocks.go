@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/rpc"
@@ -31,7 +32,8 @@ type nodeBlock struct {
 // nodeStats is what getblockstats answers, as far as it is used. Its sizes leave out the transaction that pays the miner.
 type nodeStats struct {
 	Hash        chains.Hash `json:"blockhash"`
-	TotalFee    float64     `json:"totalfee"`
+	Height      *uint64     `json:"height"`
+	TotalFee    *float64    `json:"totalfee"`
 	Subsidy     *float64    `json:"subsidy"`
 	Percentiles []float64   `json:"feerate_percentiles"`
 	Txs         uint64      `json:"txs"`
@@ -39,8 +41,19 @@ type nodeStats struct {
 
 // statsCall asks for a block by its number or its hash. Not every node has the method, nor what it takes of every block.
 func statsCall(which any, stats *nodeStats) *rpc.Call {
-	wanted := []string{"blockhash", "totalfee", "subsidy", "feerate_percentiles", "txs"}
-	return &rpc.Call{Method: "getblockstats", Args: []any{which, wanted}, Result: stats, Optional: true}
+	wanted := []string{"blockhash", "height", "totalfee", "subsidy", "feerate_percentiles", "txs"}
+	return &rpc.Call{Method: "getblockstats", Args: []any{which, wanted}, Result: stats, Optional: true, Check: stats.of(which)}
+}
+
+// of judges whether an answer is about the block of a number or a hash, and tells its fees.
+func (s *nodeStats) of(which any) func() error {
+	return func() error {
+		asked := fmt.Sprint(which)
+		if s.Hash.IsZero() || s.Height == nil || s.TotalFee == nil || asked != hexOf(s.Hash) && asked != strconv.FormatUint(*s.Height, 10) {
+			return rpc.BadResponse("the statistics are of another block, or lack its fees")
+		}
+		return nil
+	}
 }
 
 func blockCall(hash chains.Hash, b *nodeBlock) *rpc.Call {
@@ -78,8 +91,8 @@ func (b *nodeBlock) toBlock(c chain, stats *nodeStats) (block, error) {
 	if b.MedianTime == 0 {
 		out.median = out.time
 	}
-	if stats != nil {
-		out.stats = &blockStats{fees: stats.TotalFee, rates: ratesOf(stats.Percentiles, stats.Txs)}
+	if stats != nil && stats.TotalFee != nil {
+		out.stats = &blockStats{fees: *stats.TotalFee, rates: ratesOf(stats.Percentiles, stats.Txs)}
 		if stats.Subsidy != nil {
 			out.subsidy = *stats.Subsidy
 		}

@@ -19,6 +19,7 @@ func perVbyte(coinsPerKilobyte float64) float64 {
 func (n *node) fees(ctx context.Context) (feeRates, error) {
 	answers := make([]struct {
 		FeeRate *float64 `json:"feerate"`
+		Blocks  *float64 `json:"blocks"`
 	}, len(targets()))
 	calls := make([]*rpc.Call, len(answers))
 	for i, target := range targets() {
@@ -26,6 +27,9 @@ func (n *node) fees(ctx context.Context) (feeRates, error) {
 		calls[i] = &rpc.Call{
 			Method: "estimatesmartfee", Args: []any{target, "economical"}, Result: &answers[i], Optional: true,
 			Check: func() error {
+				if answers[i].Blocks == nil { // It is there also where there is no rate.
+					return rpc.BadResponse("the answer is no estimate")
+				}
 				if rate := answers[i].FeeRate; rate != nil && !(*rate > 0) {
 					return rpc.BadResponse("the fee rate is not greater than zero")
 				}
@@ -115,7 +119,12 @@ func (n *node) branches(ctx context.Context) ([]branch, error) {
 		BranchLen uint64 `json:"branchlen"`
 		Status    string `json:"status"`
 	}
-	call := &rpc.Call{Method: "getchaintips", Result: &tips, Optional: true}
+	call := &rpc.Call{Method: "getchaintips", Result: &tips, Optional: true, Check: func() error {
+		if len(tips) == 0 {
+			return rpc.BadResponse("the answer lacks the active chain")
+		}
+		return nil
+	}}
 	if err := n.must(ctx, call); err != nil {
 		return nil, err
 	}
