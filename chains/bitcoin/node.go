@@ -44,7 +44,12 @@ func infoCall(info *chainInfo) *rpc.Call {
 }
 
 func hashCall(number uint64, hash *chains.Hash) *rpc.Call {
-	return &rpc.Call{Method: "getblockhash", Args: []any{number}, Result: hash}
+	return &rpc.Call{Method: "getblockhash", Args: []any{number}, Result: hash, Check: func() error {
+		if hash.IsZero() {
+			return rpc.BadResponse("the answer is no hash")
+		}
+		return nil
+	}}
 }
 
 // identify implements server.
