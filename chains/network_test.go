@@ -79,6 +79,18 @@ func fields(t *testing.T, err error) []string {
 	return names
 }
 
+// Somebody who comes back after a night finds no gap, however few blocks an hour has.
+func TestBackfillOfSlowBlocks(t *testing.T) {
+	t.Parallel()
+	for interval, want := range map[time.Duration]time.Duration{
+		200 * time.Millisecond: time.Hour, 12 * time.Second: time.Hour, 10 * time.Minute: 24 * time.Hour,
+	} {
+		if got := (Network{BlockInterval: interval}).Complete().Backfill; got != want {
+			t.Errorf("blocks of %s are caught up on for %s, want %s", interval, got, want)
+		}
+	}
+}
+
 func TestBackfillBlocks(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
