@@ -128,7 +128,7 @@ func TestCatalogueTiming(t *testing.T) {
 		if pause := cmp.Or(n.PollInterval, n.BlockInterval); n.StaleAfter < 2*pause {
 			t.Errorf("values grow stale after %s, which one late block can take", n.StaleAfter)
 		}
-		if n.Backfill != DefaultBackfill {
+		if n.Backfill < DefaultBackfill || n.Backfill < defaultBackfillBlocks*n.BlockInterval {
 			t.Errorf("backfill is %s", n.Backfill)
 		}
 	})

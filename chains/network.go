@@ -134,8 +134,10 @@ type BlobParameters struct {
 
 // Defaults for what a configuration leaves out.
 const (
-	// DefaultBackfill is an hour of blocks.
-	DefaultBackfill = time.Hour
+	// DefaultBackfill is the least that is caught up on after an absence, and defaultBackfillBlocks the fewest blocks, which
+	// are a day of Bitcoin's.
+	DefaultBackfill       = time.Hour
+	defaultBackfillBlocks = 144
 	// DefaultPollInterval is that of a network without blocks.
 	DefaultPollInterval = 30 * time.Second
 	// DefaultTimeout bounds a request.
@@ -165,7 +167,7 @@ func (n Network) Complete() Network {
 		n.StaleAfter = max(n.StaleAfter, 3*n.PollInterval)
 	}
 	if n.Backfill == 0 {
-		n.Backfill = DefaultBackfill
+		n.Backfill = max(DefaultBackfill, defaultBackfillBlocks*n.BlockInterval)
 	}
 	n.PriceFeeds = slices.Clone(n.PriceFeeds)
 	for i := range n.PriceFeeds {
