@@ -27,7 +27,10 @@ import (
 func process(t *testing.T, install, name string, arguments ...string) (stop func()) {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err != nil {
+	switch {
+	case err != nil && os.Getenv("LAYERWATCH_REQUIRE_TOOLS") != "":
+		t.Fatalf("%s is not in PATH, and LAYERWATCH_REQUIRE_TOOLS is set: %s", name, install)
+	case err != nil:
 		t.Skipf("%s is not in PATH: %s", name, install)
 	}
 	command := exec.Command(path, arguments...)
