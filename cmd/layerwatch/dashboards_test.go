@@ -92,12 +92,19 @@ func TestEveryQueryOfTheDashboardsHasData(t *testing.T) {
 	eventually(t, 30*time.Second, func() error {
 		return server.ask(t, &shownQuery{expr: `layerwatch_network_up{network="arb"}`, instant: true})
 	})
-	parent.checkpoint(30)
-	parent.confirm(child.block(hexutil.EncodeUint64(25)))
+	// Blocks that were not read yet are nobody's loss: more are taken away than could be waiting.
+	parent.call(nil, "anvil_rollback", 8)
+	d.until(30*time.Second, func(p page) error {
+		if p["blocks_reverted_total{parent}"] == 0 {
+			return errors.New("no reorg was seen")
+		}
+		return nil
+	})
+	for _, number := range []uint64{30, 40} {
+		parent.checkpoint(number)
+		parent.confirm(child.block(hexutil.EncodeUint64(number - 5)))
+	}
 	parent.emit(rollup, "Upgraded(address)", []common.Hash{word(5)})
-	parent.call(nil, "anvil_rollback", 2)
-	parent.checkpoint(40)
-	parent.confirm(child.block(hexutil.EncodeUint64(35)))
 
 	var queries []*shownQuery
 	for _, dashboard := range dashboards.All() {
