@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -88,7 +87,10 @@ func TestEveryQueryOfTheDashboardsHasData(t *testing.T) {
 
 	folder := t.TempDir()
 	weekOfFees(t, promtool, folder, d.address)
-	server := shownBy(t, folder, d.address)
+	// An alert of the test's own fires at once.
+	writeFile(t, filepath.Join(folder, "test.yaml"),
+		"groups: [{name: test, rules: [{alert: LayerwatchTest, expr: network_layer:test or vector(1), labels: {severity: warning, network: parent}}]}]\n")
+	server := prometheus(t, folder, d.address, "127.0.0.1:1", impatient)
 	eventually(t, 30*time.Second, func() error {
 		return server.ask(t, &shownQuery{expr: `layerwatch_network_up{network="arb"}`, instant: true})
 	})
@@ -185,11 +187,8 @@ func (q *shownQuery) excuse() string {
 	return best
 }
 
-// shownPrometheus is a Prometheus at work.
-type shownPrometheus struct{ *chainNode }
-
 // ask notes whether a query has data now; a value that is no number is none.
-func (s shownPrometheus) ask(t *testing.T, q *shownQuery) error {
+func (p prometheusServer) ask(t *testing.T, q *shownQuery) error {
 	if q.answered {
 		return nil
 	}
@@ -201,7 +200,7 @@ func (s shownPrometheus) ask(t *testing.T, q *shownQuery) error {
 		form.Set("end", strconv.FormatInt(now, 10))
 		form.Set("step", "2")
 	}
-	response, err := http.PostForm(s.url+path, form)
+	response, err := http.PostForm(p.url+path, form)
 	if err != nil {
 		return err
 	}
@@ -232,34 +231,10 @@ func (s shownPrometheus) ask(t *testing.T, q *shownQuery) error {
 	return nil
 }
 
-// shownBy runs Prometheus with the rules that are shipped, but for their intervals and for how long something must be so
-// before an alert fires: a test has no minute to wait. An alert of the test's own fires at once.
-func shownBy(t *testing.T, folder, target string) shownPrometheus {
-	t.Helper()
-	path := program(t, "prometheus", "apt-get install prometheus")
-	files, err := filepath.Glob("../../dashboards/rules/*.yaml")
-	if err != nil || files == nil {
-		t.Fatalf("there are no rules: %v", err)
-	}
+// impatient has rules evaluated each second, and alerts fire at once: a test has no minute to wait for a recording.
+func impatient(rules string) string {
 	intervals, waits := regexp.MustCompile(`(?m)^( +)interval: .*$`), regexp.MustCompile(`(?m)^ +for: .*\n`)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasSuffix(file, "_test.yaml") {
-			impatient := waits.ReplaceAllString(intervals.ReplaceAllString(string(text), "${1}interval: 1s"), "")
-			writeFile(t, filepath.Join(folder, filepath.Base(file)), impatient)
-		}
-	}
-	writeFile(t, filepath.Join(folder, "test.yaml"),
-		"groups: [{name: test, rules: [{alert: LayerwatchTest, expr: network_layer:test or vector(1), labels: {severity: warning, network: parent}}]}]\n")
-	writeFile(t, filepath.Join(folder, "prometheus.yml"), fmt.Sprintf(`global: {scrape_interval: 1s, evaluation_interval: 1s}
-rule_files: [%q]
-scrape_configs: [{job_name: layerwatch, static_configs: [{targets: [%q]}]}]
-`, filepath.Join(folder, "*.yaml"), target))
-	return shownPrometheus{startNode(t, regexp.MustCompile(`Listening on" address=127\.0\.0\.1:(\d+)`), path,
-		"--config.file="+filepath.Join(folder, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(folder, "tsdb"), "--web.listen-address=127.0.0.1:0")}
+	return waits.ReplaceAllString(intervals.ReplaceAllString(rules, "${1}interval: 1s"), "")
 }
 
 // weekOfFees puts a week of fees, up to some minutes ago, into Prometheus' storage: what is normal takes a day to be known.
@@ -292,7 +267,7 @@ func weekOfFees(t *testing.T, promtool, folder, target string) {
 	text.WriteString("# EOF\n")
 	file := filepath.Join(folder, "history.txt")
 	writeFile(t, file, text.String())
-	if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, filepath.Join(folder, "tsdb")).CombinedOutput(); err != nil {
+	if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, filepath.Join(folder, "data")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
