@@ -37,8 +37,8 @@ type child struct {
 	own     *source
 	parent  *source
 	rules   *Settlement
-	// next is when its contracts are looked up next.
-	next time.Time
+	// began is since when it is followed, next when its contracts are looked up next.
+	began, next time.Time
 	// problem is what was wrong with them when they were looked up, failure why they could not be, until it is told.
 	problem string
 	failure error
@@ -66,7 +66,7 @@ type stand struct {
 
 func newChild(n chains.Network, own, parent *source) *child {
 	return &child{
-		network: n, own: own, parent: parent, stands: make(map[chains.Stage]*stand),
+		network: n, own: own, parent: parent, began: time.Now(), stands: make(map[chains.Stage]*stand),
 		budget: rate.NewLimiter(rate.Every(callsEvery), callsAtOnce),
 	}
 }

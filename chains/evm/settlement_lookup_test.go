@@ -94,6 +94,7 @@ func TestReadable(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1, simpleRules())
 	r.besides()
+	r.waited()
 	r.follow()
 	read := func(want string) {
 		t.Helper()
@@ -170,7 +171,7 @@ func TestLookupWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// Nor do those go without events of whom nothing is known yet.
+// Where nothing is known yet of a child, the blocks wait until it is looked up: its events in them would never be counted.
 func TestFirstLookupWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, simpleRules())
@@ -178,7 +179,49 @@ func TestFirstLookupWithoutAnAnswer(t *testing.T) {
 	r.answerCalls("", 429, "too many requests")
 	r.posts(r.chain.Head(), 30)
 	r.follow()
+	if _, err := r.head(); chains.ReasonOf(err) != "rate_limited" {
+		t.Errorf("the failure is %v", err)
+	}
+	r.due()
+	r.answerCalls(`"`+common.Hash{1}.Hex()+`"`, 0, "")
+	r.mustTell("20: proven 30, posted 30")
+}
+
+// But not for ever: the others have waited long enough.
+func TestNoAnswerForLong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, simpleRules())
+	r.besides()
+	r.waited()
+	r.answerCalls("", 429, "too many requests")
+	r.posts(r.chain.Head(), 30)
+	r.follow()
 	r.mustTell("20: posted 30")
+}
+
+// A child that is alone with its blocks loses none, however long nobody tells what to look for.
+func TestNoAnswerWhileCatchingUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, simpleRules())
+	s := r.open("odd", asking(simpleRules()), reach(r.node, overHTTP))
+	r.settlement = r.settle(chains.Child{Network: s.network, Source: s})
+	r.waited()
+	r.answerCalls("", 429, "too many requests")
+	r.posts(r.chain.Head(), 30)
+	r.follow()
+	if _, err := r.head(); err == nil {
+		t.Error("blocks were read without knowing what to look for")
+	}
+	r.due()
+	r.answerCalls(`"`+common.Hash{1}.Hex()+`"`, 0, "")
+	r.mustTell("20: posted 30")
+}
+
+// waited has all children be there for longer than others wait for them.
+func (r *rig) waited() {
+	for _, c := range r.children {
+		c.began = time.Now().Add(-time.Hour)
+	}
 }
 
 // due has all children be looked up at the next read.
