@@ -185,6 +185,24 @@ func TestStandThatWasLookedUp(t *testing.T) {
 	r.mustStand("posted 25", with(posted(25))) // A reorg took it away.
 }
 
+// It stands for as long as an older event would, while nobody can tell what the first event is about.
+func TestStandThatWasLookedUpAndIsNotResolved(t *testing.T) {
+	t.Parallel()
+	rules := simpleRules()
+	rules.Known = map[chains.Stage]uint64{chains.Final: 12}
+	r := ready(t, rules)
+	r.mustStand("final 12")
+	rules.Resolve = func(context.Context, chains.Event, Node, Node) (chains.Standing, error) { return chains.Standing{}, chains.ErrNotYet }
+	event := with(final(r.below.At(20).Hash))
+	if got, _ := r.stands(event); got != "final 12" {
+		t.Errorf("stands at %q, want what was known", got)
+	}
+	r.later(2 * unresolvedFor)
+	if got, _ := r.stands(event); got != "" {
+		t.Errorf("stands at %q for too long", got)
+	}
+}
+
 // An event that does not tell its block is counted, and nothing is told of the stage, at no cost.
 func TestEventThatDoesNotTell(t *testing.T) {
 	t.Parallel()
