@@ -23,6 +23,8 @@ const (
 	// endpoints; lookUpSoon, after how long where no endpoint answered.
 	lookUpAgain = 5 * time.Minute
 	lookUpSoon  = time.Minute
+	// waitForOthers is how long the children wait for one of whom nothing is known yet.
+	waitForOthers = 5 * time.Minute
 	// callsEvery is how often a call may be made for one child beyond the logs, callsAtOnce how many at the beginning: two a
 	// minute are allowed.
 	callsEvery  = 30 * time.Second
@@ -39,9 +41,10 @@ type child struct {
 	rules   *Settlement
 	// began is since when it is followed, next when its contracts are looked up next.
 	began, next time.Time
-	// problem is what was wrong with them when they were looked up, failure why they could not be, until it is told.
-	problem string
-	failure error
+	// problem is what was wrong with them when they were looked up, unanswered why they could not be; failure is that, too,
+	// until it is told.
+	problem             string
+	unanswered, failure error
 	// budget bounds the calls beyond the logs.
 	budget *rate.Limiter
 	stands map[chains.Stage]*stand
@@ -80,11 +83,14 @@ func (c *child) lookUp(ctx context.Context) bool {
 	var calls int
 	rules, err := c.own.stack.Settlement(ctx, c.network, c.parent.besideNode(&calls))
 	c.spend(calls)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return false
+	}
+	c.unanswered, c.failure = nil, nil
+	switch {
 	case errors.Is(err, errUnanswered):
-		c.failure, c.next = fmt.Errorf("look up the contracts of %s: %w", c.network.Name, err), time.Now().Add(lookUpSoon)
+		c.unanswered = fmt.Errorf("look up the contracts of %s: %w", c.network.Name, err)
+		c.failure, c.next = c.unanswered, time.Now().Add(lookUpSoon)
 		return false
 	case err != nil:
 		if c.problem != err.Error() {
@@ -233,6 +239,9 @@ func (c *child) note(newest []chains.Event) {
 		s, ok := c.stands[e.Stage]
 		if !ok {
 			s = &stand{}
+			if known := c.known[e.Stage]; known != nil {
+				s.Standing = known.Standing // Until it is found out what the event tells.
+			}
 			c.stands[e.Stage] = s
 			delete(c.known, e.Stage) // From now on, events tell.
 		}

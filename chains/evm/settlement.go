@@ -61,6 +61,9 @@ func (s *settlement) Try(ctx context.Context, use func(context.Context, chains.R
 		return cmp.Or(ctx.Err(), error(&ParentUnreadError{Parent: s.parent.network.Name}))
 	}
 	s.prepare(ctx)
+	if err := s.unprepared(); err != nil {
+		return cmp.Or(ctx.Err(), err)
+	}
 	return s.parent.beside.Try(ctx, func(ctx context.Context, r *Reader) error {
 		err := use(ctx, &logReader{Reader: r, settlement: s})
 		if errors.Is(err, chains.ErrBehind) || errors.Is(err, chains.ErrNotYet) {
@@ -122,6 +125,17 @@ func (s *settlement) prepare(ctx context.Context) {
 	s.revision++
 	clear(s.events) // What else there is in those blocks was not asked for.
 	s.order = nil
+}
+
+// unprepared tells why the blocks are not to be read yet: of a child nothing is known so far because nobody answered, and its
+// events in them would never be counted. Those of whom something is known do not wait for it for ever.
+func (s *settlement) unprepared() error {
+	for _, c := range s.children {
+		if c.rules == nil && c.unanswered != nil && (s.filter.empty() || time.Since(c.began) < waitForOthers) {
+			return c.unanswered
+		}
+	}
+	return nil
 }
 
 // Revision implements chains.Settler.
