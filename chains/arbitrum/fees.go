@@ -95,7 +95,7 @@ func (f *fees) measureOne(ctx context.Context, node evm.Node, operation chains.O
 	if err != nil {
 		return nil, err
 	}
-	answer, err := node.View(ctx, nodeInterface, data)
+	answer, err := node.Call(ctx, nodeInterface, data)
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,7 @@ func TestCostsFailOver(t *testing.T) {
 				if views == 0 {
 					stack.Fees = func(chains.Network) *Fees {
 						return &Fees{More: func(ctx context.Context, n Node) (func(), error) {
-							_, err := n.View(ctx, common.Address{9}, CallData("a()"))
+							_, err := n.Call(ctx, common.Address{9}, CallData("a()"))
 							return func() {}, err
 						}}
 					}
@@ -332,6 +332,6 @@ func TestWrongFeedIsAskedAgain(t *testing.T) {
 func moreOnly(read func()) *Fees {
 	return &Fees{More: func(ctx context.Context, n Node) (func(), error) {
 		var answer hexutil.Uint64
-		return read, n.Insist(ctx, &answer, "eth_blockNumber")
+		return read, n.Ask(ctx, &answer, "eth_blockNumber")
 	}}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -45,7 +44,7 @@ func (n Node) Ask(ctx context.Context, result any, method string, args ...any) e
 			return err
 		}
 		answered, answer = true, call.Err
-		if call.Err == nil && isNull(result) || call.Err != nil && !isRevert(call.Err) {
+		if call.Err == nil && isNull(result) || call.Err != nil && !rpc.IsRevert(call.Err) {
 			return fmt.Errorf("%w: it can't tell", rpc.ErrPassOver)
 		}
 		return nil
@@ -66,15 +65,6 @@ func (n Node) Ask(ctx context.Context, result any, method string, args ...any) e
 func isNull(result any) bool {
 	v := reflect.ValueOf(result).Elem()
 	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice) && v.IsNil()
-}
-
-// isRevert tells whether an error is a contract's word, which is the same at every endpoint: code 3, or a text (CHAINS.md
-// section 16.2); OpenEthereum and Nethermind have a code of their own.
-func isRevert(err error) bool {
-	const withData, byOpenEthereum = 3, -32015
-	var e *rpc.Error
-	return errors.As(err, &e) &&
-		(e.Code == withData || e.Code == byOpenEthereum || strings.Contains(strings.ToLower(e.Message), "revert"))
 }
 
 // IsAnswer tells whether an error is an endpoint's answer, such as that a call reverted, and no failure to answer.

@@ -144,7 +144,7 @@ func (v *views) together(ctx context.Context, node Node, list []View) (answers [
 	if err != nil {
 		return nil, false, err
 	}
-	answer, err := node.View(ctx, v.multicall, data)
+	answer, err := node.Call(ctx, v.multicall, data)
 	switch {
 	case IsAnswer(err) && v.refused(err), err == nil && len(answer) == 0:
 		return nil, false, nil
@@ -182,7 +182,7 @@ func (v *views) refused(err error) bool {
 func oneByOne(ctx context.Context, node Node, list []View) ([][]byte, error) {
 	var answers [][]byte
 	for _, view := range list {
-		answer, err := node.View(ctx, view.To, view.Data)
+		answer, err := node.Call(ctx, view.To, view.Data)
 		switch {
 		case err == nil:
 			answers = append(answers, append([]byte{}, answer...))

@@ -66,12 +66,13 @@ func IsMethodMissing(err error) bool {
 	return errors.As(err, &e) && (e.Code == MethodNotFound || e.Code == methodNotSupported)
 }
 
-// IsRevert tells whether an error says that a contract's function was called, and reverted (CHAINS.md section 16.2).
+// IsRevert tells whether an error is a contract's word, which is the same at every endpoint: code 3, or a text (CHAINS.md
+// section 16.2); OpenEthereum and Nethermind have a code of their own.
 func IsRevert(err error) bool {
-	const reverted = 3
+	const withData, byOpenEthereum = 3, -32015
 	var e *Error
 	return errors.As(err, &e) && e.Outcome == OutcomeRPCError &&
-		(e.Code == reverted || strings.Contains(strings.ToLower(e.Message), "revert"))
+		(e.Code == withData || e.Code == byOpenEthereum || strings.Contains(strings.ToLower(e.Message), "revert"))
 }
 
 // IsAnswer tells whether an error is the endpoint's own word, so that the endpoint works although the call failed.

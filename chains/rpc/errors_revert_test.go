@@ -13,6 +13,7 @@ func TestIsRevert(t *testing.T) {
 	}{
 		{&Error{Outcome: OutcomeRPCError, Code: 3, Message: "error 3: out of luck"}, true},
 		{&Error{Outcome: OutcomeRPCError, Code: -32000, Message: "error -32000: execution reverted"}, true},
+		{&Error{Outcome: OutcomeRPCError, Code: -32015, Message: "VM execution error."}, true},
 		{fmt.Errorf("ask: %w", &Error{Outcome: OutcomeRPCError, Message: "Execution Reverted: no"}), true},
 		{&Error{Outcome: OutcomeRPCError, Code: -32000, Message: "error -32000: header not found"}, false},
 		{&Error{Outcome: OutcomeRPCError, Code: MethodNotFound, Message: "error -32601"}, false},

@@ -26,18 +26,13 @@ func newFees(chains.Network) *evm.Fees {
 	}
 }
 
-// insister is a node, as far as it is asked here.
-type insister interface {
-	Insist(ctx context.Context, result any, method string, args ...any) error
-}
-
 // estimate asks how much gas a transfer takes between two addresses where nothing stands.
-func (f *fees) estimate(ctx context.Context, node insister) (take func(), err error) {
+func (f *fees) estimate(ctx context.Context, node asker) (take func(), err error) {
 	var gas hexutil.Uint64
 	transfer := map[string]any{
 		"from": evm.AddressIn(evm.Topic("from")), "to": evm.AddressIn(evm.Topic("to")), "value": "0x0",
 	}
-	if err := node.Insist(ctx, &gas, "eth_estimateGas", transfer); err != nil {
+	if err := node.Ask(ctx, &gas, "eth_estimateGas", transfer); err != nil {
 		return nil, err
 	}
 	least := chains.DefaultGas()[chains.Transfer]

@@ -106,11 +106,6 @@ func (n *node) Ask(_ context.Context, result any, method string, args ...any) er
 	return json.Unmarshal([]byte(n.answer), result)
 }
 
-// Insist is asked as Ask is.
-func (n *node) Insist(ctx context.Context, result any, method string, args ...any) error {
-	return n.Ask(ctx, result, method, args...)
-}
-
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	event := chains.Event{Subject: chains.Hash(hash(468355))}
