@@ -117,6 +117,22 @@ func TestPrometheusLoadsEveryRule(t *testing.T) {
 	check(t, program(t, "promtool", "apt-get install prometheus"), "check", "config", "prometheus.yml")
 }
 
+// TestServiceMonitorHonorsLabels looks for the key without which the operator's label endpoint takes the place of ours.
+func TestServiceMonitorHonorsLabels(t *testing.T) {
+	t.Parallel()
+	var monitor struct {
+		Spec struct {
+			Endpoints []struct {
+				HonorLabels bool `yaml:"honorLabels"`
+			}
+		}
+	}
+	load(t, "kubernetes/servicemonitor.yaml", &monitor)
+	if e := monitor.Spec.Endpoints; len(e) != 1 || !e[0].HonorLabels {
+		t.Errorf("endpoints %+v", e)
+	}
+}
+
 // check runs a program that must have nothing against what it is given.
 func check(t *testing.T, path string, arguments ...string) string {
 	t.Helper()

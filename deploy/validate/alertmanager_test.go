@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/alertmanager/config"
 	"github.com/prometheus/alertmanager/dispatch"
-	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/common/model"
 )
 
@@ -26,9 +25,6 @@ func alertmanager(t *testing.T, name string) *config.Config {
 func TestAlertmanagerExample(t *testing.T) {
 	t.Parallel()
 	example := alertmanager(t, "alertmanager.example.yml")
-	if _, err := template.FromGlobs(example.Templates); err != nil {
-		t.Error(err)
-	}
 	if plain := alertmanager(t, "alertmanager.yml"); !reflect.DeepEqual(example.InhibitRules, plain.InhibitRules) {
 		t.Error("the example inhibits other alerts than alertmanager.yml")
 	}

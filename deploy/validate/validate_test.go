@@ -33,7 +33,9 @@ const root = "../.."
 // TestCompose loads the compose files as Compose does.
 func TestCompose(t *testing.T) {
 	t.Parallel()
-	for _, files := range [][]string{{"compose.yaml"}, {"compose.yaml", "deploy/compose.config.yaml"}} {
+	for _, files := range [][]string{
+		{"compose.yaml"}, {"compose.yaml", "deploy/compose.config.yaml"}, {"compose.yaml", "deploy/compose.alertmanager.yaml"},
+	} {
 		paths := make([]string, len(files))
 		for i, file := range files {
 			paths[i] = filepath.Join(root, file)
