@@ -28,51 +28,47 @@ func main() {
 
 // run goes through every trial, as many at a time as there are, and prints what came of each.
 func run(data, rules string, days int, check bool) error {
-	texts, problems := make([]string, len(trials)), make([]error, len(trials))
+	all := trials()
+	reports, problems := make([]report, len(all)), make([]error, len(all))
 	var going sync.WaitGroup
-	for i, prepare := range trials {
-		going.Go(func() {
-			var wrong []string
-			texts[i], wrong, problems[i] = try(prepare, data, rules, days)
-			for _, w := range wrong {
-				problems[i] = errors.Join(problems[i], errors.New(w))
-			}
-		})
+	for i, prepare := range all {
+		going.Go(func() { reports[i], problems[i] = try(prepare, data, rules, days) })
 	}
 	going.Wait()
-	var wrong error
-	for i, text := range texts {
-		fmt.Print(text)
-		switch {
-		case errors.Is(problems[i], errAbsent):
-			fmt.Printf("skipped: %v\n\n", problems[i])
-		case text == "": // It did not come to a verdict.
-			return problems[i]
-		default:
-			wrong = errors.Join(wrong, problems[i])
+	fmt.Print(header)
+	for _, r := range reports {
+		fmt.Print(r.rows)
+	}
+	var wrong, failed error
+	for i, r := range reports {
+		fmt.Print(r.spikes)
+		wrong = errors.Join(wrong, r.wrong)
+		if errors.Is(problems[i], errAbsent) {
+			fmt.Println("\nskipped:", problems[i])
+		} else {
+			failed = errors.Join(failed, problems[i])
 		}
 	}
-	if !check {
-		return nil
+	if check {
+		failed = errors.Join(failed, wrong)
 	}
-	return wrong
+	return failed
 }
 
-// try goes through one trial: the report, and what is wrong with the alerts.
-func try(prepare func(data string) (trial, error), data, rules string, days int) (text string, wrong []string, err error) {
+// try goes through one trial.
+func try(prepare func(data string) (trial, error), data, rules string, days int) (report, error) {
 	t, err := prepare(data)
 	if err != nil {
-		return "", nil, err
+		return report{}, err
 	}
 	if end := t.from.AddDate(0, 0, days); days > 0 && end.Before(t.to) {
 		t.to = end
 	}
 	fired, err := replay(rules, t)
 	if err != nil {
-		return "", nil, fmt.Errorf("%s: %w", t.name, err)
+		return report{}, fmt.Errorf("%s: %w", t.name, err)
 	}
-	text, wrong = t.report(fired)
-	return text, wrong, nil
+	return t.report(fired), nil
 }
 
 // week is what alerts are counted by.

@@ -52,16 +52,19 @@ func TestJudge(t *testing.T) {
 		t.Errorf("columns %q, want %q", got, want)
 	}
 	trial := trial{name: "Test", from: at(0), to: at(300), wanted: []expectation{{alert{"A", "warning"}, happened, 3 * time.Minute, 1000}}}
-	text, wrong := trial.report(map[alert][]firing{{"A", "warning"}: fired})
-	if len(wrong) != 1 || wrong[0] != "Test: A (warning): 1 missed, 1 late, 1 rang twice" {
-		t.Errorf("wrong: %q", wrong)
+	r := trial.report(map[alert][]firing{{"A", "warning"}: fired})
+	if r.wrong == nil || r.wrong.Error() != "Test: A (warning): 1 missed, 1 late, 1 rang twice" {
+		t.Errorf("wrong: %v", r.wrong)
 	}
-	if !strings.Contains(text, "1970-01-01 01:40:00, 10 minutes, up to 0.0 times the normal: not told") {
-		t.Errorf("report:\n%s", text)
+	if !strings.Contains(r.spikes, "1970-01-01 01:40:00, 10 minutes, up to 0.0 times the normal: not told") {
+		t.Errorf("spikes:\n%s", r.spikes)
+	}
+	if want := "| Test, 1970-01-01 to 1970-01-01 | A | warning | 4 | 134.4 | 21.7% | 4 | 1 | 1 | 1 | 1.00 | 60 s | 240 s |\n"; r.rows != want {
+		t.Errorf("rows %q, want %q", r.rows, want)
 	}
 	trial.wanted[0].spikes, trial.wanted[0].perWeek = nil, 1
-	if _, wrong := trial.report(map[alert][]firing{{"A", "warning"}: fired}); len(wrong) != 1 {
-		t.Errorf("four firings in five hours: %q", wrong)
+	if r := trial.report(map[alert][]firing{{"A", "warning"}: fired}); r.wrong == nil {
+		t.Error("four firings in five hours are not too many")
 	}
 }
 
@@ -86,7 +89,7 @@ func TestReplay(t *testing.T) {
 
 func TestHistoryThatIsAbsent(t *testing.T) {
 	t.Parallel()
-	for _, prepare := range trials {
+	for _, prepare := range trials() {
 		if _, err := prepare(t.TempDir()); !errors.Is(err, errAbsent) {
 			t.Errorf("error %v, want %v", err, errAbsent)
 		}

@@ -105,13 +105,13 @@ func judge(within time.Duration, happened []spike, fired []firing) verdict {
 	return v
 }
 
-// each lists the spikes and when they were told.
-func (v verdict) each(a alert) string {
+// each lists the spikes of a history and when they were told.
+func (v verdict) each(history string, a alert) string {
 	if len(v.spikes) == 0 {
 		return ""
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "Spikes for %s (%s):\n\n", a.name, a.severity)
+	fmt.Fprintf(&text, "\n%s: spikes for %s (%s)\n\n", history, a.name, a.severity)
 	for i, s := range v.spikes {
 		told := "not told"
 		if v.delays[i] >= 0 {
@@ -119,7 +119,7 @@ func (v verdict) each(a alert) string {
 		}
 		fmt.Fprintf(&text, "- %s, %.0f minutes, up to %.1f times the normal: %s\n", s.start.UTC().Format(time.DateTime), s.end.Sub(s.start).Minutes(), s.most, told)
 	}
-	return text.String() + "\n"
+	return text.String()
 }
 
 // String gives the verdict as the columns of a table.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sort"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -32,7 +34,9 @@ type expectation struct {
 }
 
 // trials lists the histories; each gives itself from the folder in which they are.
-var trials = []func(data string) (trial, error){ethereumFees, bitcoinFees, ethereumBlocks, bitcoinBlocks}
+func trials() []func(data string) (trial, error) {
+	return []func(data string) (trial, error){ethereumFees, bitcoinFees, ethereumBlocks, bitcoinBlocks("2021Q4"), bitcoinBlocks("2023*")}
+}
 
 // ethereumFees is the base fee of every Ethereum block of three months.
 func ethereumFees(data string) (trial, error) {
@@ -83,24 +87,27 @@ func ethereumBlocks(data string) (trial, error) {
 	t := span(trial{name: "Blocks of Ethereum", rules: []string{"chain.yaml"}, step: time.Minute}, blocks)
 	t.series = append(chain("ethereum", blocks, seen, 12), series{metric("slots_missed_total", "ethereum"), counted(missed, seen)})
 	t.wanted = []expectation{
-		{alert: alert{"LayerwatchChainStalled", "critical"}}, {alert: alert{"LayerwatchBlockTimeDegraded", "warning"}},
+		{alert: alert{"LayerwatchChainStalled", "critical"}},
+		{alert: alert{"LayerwatchBlockTimeDegraded", "warning"}},
 		{alert: alert{"LayerwatchSlotsMissed", "warning"}},
 	}
 	return t, nil
 }
 
-// bitcoinBlocks is when two nodes first saw Bitcoin's blocks, in nine months in which nothing was the matter.
-func bitcoinBlocks(data string) (trial, error) {
-	blocks, err := readHistory(data, "bitcoin_block_arrivals_2023*.csv.gz", column{time: "first_seen_unix_s", value: "height"})
-	if err != nil {
-		return trial{}, err
+// bitcoinBlocks is when two nodes first saw Bitcoin's blocks, in months in which nothing was the matter.
+func bitcoinBlocks(months string) func(data string) (trial, error) {
+	return func(data string) (trial, error) {
+		blocks, err := readHistory(data, "bitcoin_block_arrivals_"+months+".csv.gz", column{time: "first_seen_unix_s", value: "height"})
+		if err != nil {
+			return trial{}, err
+		}
+		t := span(trial{name: "Blocks of Bitcoin", rules: []string{"chain.yaml"}, step: 2 * time.Minute}, blocks)
+		t.series = chain("bitcoin", blocks, 0, 600)
+		t.wanted = []expectation{
+			{alert: alert{"LayerwatchChainStalled", "critical"}}, {alert: alert{"LayerwatchBlockTimeDegraded", "warning"}},
+		}
+		return t, nil
 	}
-	t := span(trial{name: "Blocks of Bitcoin", rules: []string{"chain.yaml"}, step: time.Minute}, blocks)
-	t.series = chain("bitcoin", blocks, 0, 600)
-	t.wanted = []expectation{
-		{alert: alert{"LayerwatchChainStalled", "critical"}}, {alert: alert{"LayerwatchBlockTimeDegraded", "warning"}},
-	}
-	return t, nil
 }
 
 // span has a trial last as long as points do.
@@ -142,31 +149,39 @@ func counted(points []point, delay time.Duration) func(at time.Time) (float64, b
 // metric names a series of a network as it looks after a scrape.
 func metric(name, network string, pairs ...string) labels.Labels {
 	return labels.FromStrings(append([]string{
-		labels.MetricName, "layerwatch_" + name, "job", "layerwatch", "instance", "localhost:9645", "network", network,
+		model.MetricNameLabel, "layerwatch_" + name, "job", "layerwatch", "instance", "localhost:9645", "network", network,
 	}, pairs...)...)
 }
 
-// report tells what the alerts made of the history, and what is wrong with that.
-func (t trial) report(fired map[alert][]firing) (text string, wrong []string) {
-	text = fmt.Sprintf("## %s, %s to %s\n\n", t.name, t.from.UTC().Format(time.DateOnly), t.to.UTC().Format(time.DateOnly))
-	text += "| alert | severity | fired | a week | of the time | spikes | missed | late | rang twice | firings a spike | median delay | longest |\n" +
-		"|---|---|---|---|---|---|---|---|---|---|---|---|\n"
-	lasted, each := t.to.Sub(t.from), ""
+// report is what the alerts made of a history.
+type report struct {
+	// rows are those of a table of all trials, spikes a list of those of this one.
+	rows, spikes string
+	wrong        error
+}
+
+// header begins the table.
+const header = "| history | alert | severity | fired | a week | of the time | spikes | missed | late | rang twice | firings a spike | median delay | longest |\n" +
+	"|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+
+func (t trial) report(fired map[alert][]firing) report {
+	var r report
+	lasted := t.to.Sub(t.from)
 	for _, e := range t.wanted {
 		v := judge(e.within, e.before(t.to), fired[e.alert])
-		perWeek := float64(len(fired[e.alert])) / (float64(lasted) / float64(week))
-		text += fmt.Sprintf("| %s | %s | %d | %.1f | %.1f%% | %s |\n", e.name, e.severity, len(fired[e.alert]), perWeek,
-			100*v.firing.Seconds()/lasted.Seconds(), v)
-		each += v.each(e.alert)
+		count, weeks := float64(len(fired[e.alert])), float64(lasted)/float64(week)
+		r.rows += fmt.Sprintf("| %s, %s to %s | %s | %s | %.0f | %.1f | %.1f%% | %s |\n", t.name, t.from.UTC().Format(time.DateOnly),
+			t.to.UTC().Format(time.DateOnly), e.name, e.severity, count, count/weeks, 100*v.firing.Seconds()/lasted.Seconds(), v)
+		r.spikes += v.each(t.name, e.alert)
 		if v.missed+v.late+v.twice > 0 {
-			wrong = append(wrong, fmt.Sprintf("%s: %s (%s): %d missed, %d late, %d rang twice", t.name, e.name, e.severity, v.missed, v.late, v.twice))
+			r.wrong = errors.Join(r.wrong, fmt.Errorf("%s: %s (%s): %d missed, %d late, %d rang twice", t.name, e.name, e.severity, v.missed, v.late, v.twice))
 		}
 		// A few days may be worse than the rest: one firing more than that is no verdict.
-		if over := float64(len(fired[e.alert])) - e.perWeek*float64(lasted)/float64(week); over > min(e.perWeek, 1) {
-			wrong = append(wrong, fmt.Sprintf("%s: %s (%s) rings %.1f times a week, more than %g", t.name, e.name, e.severity, perWeek, e.perWeek))
+		if over := count - e.perWeek*weeks; over > min(e.perWeek, 1) {
+			r.wrong = errors.Join(r.wrong, fmt.Errorf("%s: %s (%s) rings %.1f times a week, more than %g", t.name, e.name, e.severity, count/weeks, e.perWeek))
 		}
 	}
-	return text + "\n" + each, wrong
+	return r
 }
 
 // before gives the spikes that began before a time.
