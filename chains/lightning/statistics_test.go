@@ -210,6 +210,105 @@ func TestPublicServerThatFails(t *testing.T) {
 	})
 }
 
+// What changes once a day is not unknown because a public server fails once, whatever of it is asked for; but one that is down
+// for long has failed.
+func TestPublicServerThatFailsForAWhile(t *testing.T) {
+	t.Parallel()
+	for name, lasting := range map[string]bool{"its connections are closed": false, "its connections last": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failsForAWhile(t, lasting)
+		})
+	}
+}
+
+// failsForAWhile is that of a server. The clock of a bubble stands still while somebody waits for the network: a connection
+// that lasts is only pretended.
+func failsForAWhile(t *testing.T, lasting bool) {
+	t.Helper()
+	s := newPublic(t)
+	s.Config.SetKeepAlivesEnabled(false)
+	synctest.Test(t, func(t *testing.T) {
+		s.answer(askStatistics, publicAnswer(time.Now()))
+		n := chains.Network{
+			Name: "lightning", Family: "lightning", Layer: 2, Parent: "bitcoin", ChainID: "main", Blockless: true,
+			Endpoints: []chains.Endpoint{s.plain()},
+		}
+		opened, err := Family().Open(t.Context(), n.Complete(), chains.Environment{
+			Log: zap.NewNop(), Observe: func(chains.Observation) {}, Quotas: chains.NewQuotas(n),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		public := opened.(*source).endpoints[0].public
+		// polls reads it for a while, and gives how many polls failed.
+		polls := func(span time.Duration) (failed int) {
+			for start := time.Now(); time.Since(start) < span; {
+				if lasting && !public.asked.IsZero() {
+					public.connections = public.client.Connections()
+				}
+				err := opened.Try(t.Context(), func(ctx context.Context, r chains.Reader) error {
+					heads, err := r.Heads(ctx)
+					if err == nil && len(heads.Samples) == 0 {
+						t.Error("it is read, and tells nothing")
+					}
+					return err
+				})
+				if err != nil {
+					failed++
+				}
+				<-time.After(chains.DefaultPollInterval)
+			}
+			return failed
+		}
+		if failed := polls(25 * time.Minute); failed > 0 {
+			t.Errorf("%d polls of a good server failed", failed)
+		}
+		// Each time, it is down for as long as it takes to be asked once.
+		for _, what := range []string{askStatistics, askGenesis} {
+			for range 3 {
+				s.took()
+				good := s.answers[what]
+				s.fail(what, http.StatusBadGateway, "<html>")
+				for asked := 0; asked == 0; asked = s.took()[what] {
+					if polls(chains.DefaultPollInterval) > 0 {
+						t.Errorf("%s failed once, and the poll with it", what)
+					}
+				}
+				s.answer(what, good)
+				if failed := polls(15 * time.Minute); failed > 0 {
+					t.Errorf("%s failed once, and then %d polls with it", what, failed)
+				}
+			}
+		}
+		// It is still asked every now and then.
+		s.fail(askStatistics, http.StatusBadGateway, "<html>")
+		s.fail(askGenesis, http.StatusBadGateway, "<html>")
+		s.took()
+		if failed := polls(45 * time.Minute); failed > 0 {
+			t.Errorf("down for three quarters of an hour, %d polls failed", failed)
+		}
+		if took := s.took(); took[askStatistics]+took[askGenesis] < 12 || took[askStatistics]+took[askGenesis] > 45/2+1 {
+			t.Errorf("down for three quarters of an hour, it is asked for %v", took)
+		}
+		polls(20 * time.Minute)
+		if failed := polls(10 * time.Minute); failed != 20 {
+			t.Errorf("down for over an hour, %d of 20 polls failed", failed)
+		}
+		s.answer(askStatistics, publicAnswer(time.Now()))
+		polls(time.Hour)
+		if failed := polls(3 * time.Hour); failed != 3*120 {
+			t.Errorf("nobody knows any more what network it is of, and %d of 360 polls failed", failed)
+		}
+		s.answer(askGenesis, mainGenesis)
+		polls(failedPause)
+		if failed := polls(time.Hour); failed > 0 {
+			t.Errorf("mended, %d polls failed", failed)
+		}
+	})
+}
+
 func TestStatisticsOfAnotherNetwork(t *testing.T) {
 	t.Parallel()
 	s := newPublic(t)
