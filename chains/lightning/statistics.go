@@ -42,6 +42,9 @@ const (
 	// how long after that.
 	identityLasts  = time.Hour
 	reconnectLasts = 10 * time.Minute
+	// outage is how long a public server may fail until what it told before is not believed any more: the statistics change once
+	// a day.
+	outage = time.Hour
 )
 
 // chainOf gives Bitcoin's name for a network by the hash of its first block, as a server of Esplora's kind gives it at
@@ -103,7 +106,7 @@ func (s *statistics) fetch(ctx context.Context, request *rpc.Request) error {
 }
 
 // read gives the newest statistics. The server may say that they are still those that it told last; a public one is asked now
-// and then.
+// and then, and one that fails is believed for a while, which leaves it due to be asked again.
 func (s *statistics) read(ctx context.Context) (dailyStatistics, error) {
 	if s.ahead || s.quota != nil && !s.told.IsZero() && time.Since(s.told) < statisticsEvery {
 		s.ahead = false
@@ -112,6 +115,9 @@ func (s *statistics) read(ctx context.Context) (dailyStatistics, error) {
 	fresh := dailyStatistics{}
 	request := &rpc.Request{Name: statisticsPath, Path: statisticsPath, Result: &fresh, Check: fresh.check, ETag: s.etag}
 	if err := s.fetch(ctx, request); err != nil {
+		if s.quota != nil && !s.told.IsZero() && time.Since(s.told) < outage {
+			return s.known, nil
+		}
 		return dailyStatistics{}, err
 	}
 	if !request.NotModified {
@@ -138,6 +144,10 @@ func (s *statistics) identify(ctx context.Context) (string, error) {
 	}
 	err := s.fetch(ctx, &rpc.Request{Name: "/block-height/:height", Path: "/block-height/0", Result: &genesis, Check: check})
 	if err != nil {
+		// It is taken for the one that it was for that much longer, and no longer: it may tell the rest all the while.
+		if s.quota != nil && !s.asked.IsZero() && age < identityLasts+outage {
+			return s.chain, nil
+		}
 		return "", fmt.Errorf("identify the network: %w", err)
 	}
 	s.chain, s.connections, s.asked = name, max(connections, 1), time.Now()
