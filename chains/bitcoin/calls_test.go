@@ -2,7 +2,10 @@ package bitcoin
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/watcher"
@@ -80,6 +83,55 @@ func TestCallsOfBlocks(t *testing.T) {
 	if n.connections != 1 {
 		t.Errorf("%d connections", n.connections)
 	}
+}
+
+// A reserve that comes to use some blocks after it was used before does not tell what was final then: what is final never goes
+// back.
+func TestFinalizedFollowsFailovers(t *testing.T) {
+	t.Parallel()
+	truth := newSim("main", 2100)
+	servers := []*fakeREST{newFakeREST(t, truth, true), newFakeREST(t, truth, false)}
+	synctest.Test(t, func(t *testing.T) {
+		n, _ := chains.CatalogueNetwork("bitcoin")
+		n.Endpoints = nil
+		for i, f := range servers {
+			once(f.server)
+			n.Endpoints = append(n.Endpoints, f.endpoint(string(rune('a'+i))))
+		}
+		s, _ := openAll(t, n)
+		tracker := watcher.NewTracker(watcher.Cursor{}, n.BackfillBlocks())
+		var last uint64
+		poll := func(uses int) {
+			t.Helper()
+			<-time.After(n.PollInterval)
+			final := follow(t, s, tracker).Tagged[chains.Finalized].Number
+			if newest := uint64(truth.tip().number); final < last || final+5 != newest {
+				t.Errorf("of block %d, %d is finalized after %d", newest, final, last)
+			}
+			last = final
+			s.Check(t.Context(), func() chains.Settled { return tracker.Settled(12) })
+			if active := slices.IndexFunc(s.Endpoints(), func(e chains.EndpointStatus) bool { return e.Active }); active != uses {
+				t.Errorf("endpoint %d is used, not %d", active, uses)
+			}
+		}
+		poll(0)
+		for range 3 {
+			for uses, status := range []int{503, 0} {
+				servers[0].set(func() { servers[0].status = status })
+				if status == 0 { // What it is must show, and that it is so for longer than the last time.
+					s.Check(t.Context(), func() chains.Settled { return tracker.Settled(12) })
+					<-time.After(time.Minute)
+				}
+				for i := range 3 {
+					poll(1 - uses)
+					if i < 2 {
+						truth.mine(600)
+					}
+				}
+				truth.mine(600)
+			}
+		}
+	})
 }
 
 // The statistics of a block that fail once are asked for again: its fees must not be lost.
