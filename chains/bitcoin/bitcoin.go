@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -27,6 +28,8 @@ func Family() chains.Family {
 type source struct {
 	pool    *rpc.Pool[*Reader]
 	readers []*Reader
+	// last is the one that was used last.
+	last atomic.Pointer[Reader]
 }
 
 // tolerance is how many blocks apart two endpoints may be that are equally good: they are not asked at the same moment.
@@ -85,7 +88,7 @@ func clientConfig(e chains.Endpoint, meter rpc.Meter, large chan []byte) rpc.Con
 // Try implements chains.Source.
 func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reader) error) error {
 	return s.pool.Try(ctx, func(ctx context.Context, r *Reader) error {
-		r.begin()
+		r.begin(s.last.Swap(r) == r)
 		err := use(ctx, r)
 		r.doubtful = err != nil && !errors.Is(err, chains.ErrBehind)
 		if errors.Is(err, chains.ErrBehind) {

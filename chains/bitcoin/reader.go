@@ -69,6 +69,8 @@ type Reader struct {
 	measured measured
 	// genesis is the first block, where it was read in this use.
 	genesis chains.Block
+	// again tells that this endpoint follows the chain, and that no other one was used for that since the last time.
+	again bool
 	// doubtful tells that the last use failed: only a read of the heads can show that the next one would not.
 	doubtful bool
 }
@@ -145,7 +147,7 @@ func (r *Reader) Blocks(ctx context.Context, from, to uint64) ([]chains.Block, e
 // check asks as little as shows how the endpoint is. One in reserve is asked it now and then.
 func (r *Reader) check(ctx context.Context, settled func() chains.Settled) error {
 	if r.doubtful {
-		r.begin()
+		r.begin(false)
 		_, err := r.Heads(ctx)
 		r.doubtful = err != nil
 		return err
@@ -179,9 +181,9 @@ func (e *DisagreementError) Error() string {
 // Reason is the category of the failure, for a label.
 func (e *DisagreementError) Reason() string { return "disagreement" }
 
-// begin notes that another use begins.
-func (r *Reader) begin() {
-	r.genesis = chains.Block{}
+// begin notes that another use begins, and whether it is one to follow the chain with no other endpoint used in between.
+func (r *Reader) begin(again bool) {
+	r.genesis, r.again = chains.Block{}, again
 	if r.server != nil {
 		r.server.begin()
 	}

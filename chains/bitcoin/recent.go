@@ -51,8 +51,10 @@ func (r *Reader) finalized(ctx context.Context, head block) (block, bool) {
 	before := r.recent.newest
 	r.recent.newest = head
 	lowest, known := r.recent.ancestor(head, head.number-depth)
-	// Whoever follows the chain reads the blocks that came since the last time right after this. Until then, what was final is.
-	if came := lowest.number - 1; !known && came > before.number && before.number+depth >= came && !r.recent.final.hash.IsZero() {
+	// Whoever follows the chain reads the blocks that came since the last time right after this. Until then, what was final is; but
+	// an endpoint that was used in between may have told of more.
+	came := lowest.number - 1
+	if r.again && !known && came > before.number && before.number+depth >= came && !r.recent.final.hash.IsZero() {
 		return r.recent.final, true
 	}
 	if !known {
