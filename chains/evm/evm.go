@@ -67,7 +67,7 @@ func (s Stack) open(_ context.Context, network chains.Network, env chains.Enviro
 			},
 		})
 		src.beside.Add(newReader(network, client, meter, func(uint64) {}), rpc.Traits{
-			Name: endpoint.Name, Latency: client.Latency, Saving: client.Saving, State: func(bool, bool) {},
+			Name: endpoint.Name, Latency: client.Latency, Saving: client.Saving,
 			Behind: func() bool { return src.pool.Lags(endpoint.Name) },
 		})
 	}

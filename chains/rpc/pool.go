@@ -37,7 +37,7 @@ type State func(up, active bool)
 // Traits tell a pool about an endpoint.
 type Traits struct {
 	Name string
-	// State is told how it is.
+	// State is told how it is; it may be nil, if nobody cares which endpoint is in use.
 	State State
 	// Lag is told how many blocks it is behind; it may be nil.
 	Lag func(blocks uint64)
@@ -254,7 +254,11 @@ func (p *Pool[R]) activate(active *member[R]) {
 		m.mu.Unlock()
 		if changed {
 			if m == active {
-				p.log.Info("endpoint in use", zap.String("endpoint", m.Name))
+				level := zap.InfoLevel
+				if m.State == nil {
+					level = zap.DebugLevel
+				}
+				p.log.Log(level, "endpoint in use", zap.String("endpoint", m.Name))
 			}
 			m.tell()
 		}
@@ -264,7 +268,7 @@ func (p *Pool[R]) activate(active *member[R]) {
 func (m *member[R]) tell() {
 	m.mu.Lock()
 	defer m.mu.Unlock() // Held, so that news is told in the order in which it happened.
-	if m.known {
+	if m.known && m.State != nil {
 		m.State(m.up, m.active)
 	}
 }

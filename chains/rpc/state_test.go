@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestState(t *testing.T) {
@@ -242,5 +243,36 @@ func TestConcurrent(t *testing.T) {
 	}
 	if active := strings.Count(c.members(), "active"); active != 1 {
 		t.Errorf("%d endpoints are in use: %s", active, c.members())
+	}
+}
+
+// A pool that tells nobody which endpoint is in use makes no fuss about it: where it takes another one for each use, that would
+// be a line for each.
+func TestLogOfPoolThatTellsNobody(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.DebugLevel)
+	p := NewPool[string](zap.New(core), 2)
+	for _, name := range []string{"a", "b"} {
+		p.Add(name, Traits{Name: name})
+	}
+	use := func(only string) func(context.Context, string) error {
+		return func(_ context.Context, name string) error {
+			if name != only {
+				return ErrPassOver
+			}
+			return nil
+		}
+	}
+	for range 3 {
+		for _, only := range []string{"a", "b"} {
+			if err := p.Try(t.Context(), use(only)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p.Check(t.Context(), use("b"))
+	told := logs.FilterMessage("endpoint in use").Len()
+	if loud := logs.Filter(func(e observer.LoggedEntry) bool { return e.Level > zap.DebugLevel }).Len(); told != 6 || loud > 0 {
+		t.Errorf("of 6 changes, %d are logged, and %d lines would be read", told, loud)
 	}
 }
