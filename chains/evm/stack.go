@@ -39,10 +39,10 @@ type Stack struct {
 
 // Fees is how a stack charges. Its functions are called by one goroutine at a time, but for More.
 type Fees struct {
-	// Views are read once a minute, in one call where the network has a Multicall3.
+	// Views are read once a minute at most, less often the more calls that takes: one where the network has a Multicall3.
 	Views []View
-	// More reads what no view tells, by one call more where that can be; it may be nil. It is called once a minute, while blocks
-	// are read, and changes nothing itself: the function that it gives does, unless there is an error.
+	// More reads what no view tells, by one call more where that can be; it may be nil. It is called after the views are read,
+	// while blocks are, and changes nothing itself: the function that it gives does, unless there is an error.
 	More func(context.Context, Node) (take func(), err error)
 	// Samples gives what else was read, as long as it is fresh; it may be nil.
 	Samples func() []chains.Sample

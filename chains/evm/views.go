@@ -33,7 +33,8 @@ type views struct {
 	uptime    *uptime
 	// alone is when it turned out that they must be called one by one; zero if that is not so.
 	alone time.Time
-	// refusal is the error by which the last call of the Multicall3 was answered; nil if it was not.
+	// refusal is the error by which a call of the Multicall3 was answered last; nil if one has worked since. Calls that got no
+	// answer leave it.
 	refusal *rpc.Error
 	// calls is how many the last read took, with that of what no view tells.
 	calls int
