@@ -1,7 +1,9 @@
 package watcher
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +44,38 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 			if n := logs.FilterMessage(message).Len(); n != 1 {
 				t.Errorf("%q is said %d times", message, n)
 			}
+		}
+	})
+}
+
+// A panic is said in the same words whatever it struck: they promise nothing, and take nothing for lost, that is not so.
+func TestWordsOfPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		chain := newClockwork(2 * time.Second)
+		core, logs := observer.New(zap.InfoLevel)
+		source := &charging{sources: &sources{readers: []chains.Reader{chain}}, read: func(context.Context) time.Duration { panic("nonsense") }}
+		w := newWatcher(testNetwork(2*time.Second), source, newMemory(), newBook().Observe, zap.New(core))
+		w.load(t.Context())
+		w.poll(t.Context())
+		said := func() string {
+			var lines []string
+			for _, line := range logs.TakeAll() {
+				if line.Level == zap.ErrorLevel {
+					lines = append(lines, line.Message)
+				}
+			}
+			return strings.Join(lines, ", ")
+		}
+		w.readFeesOnce(t.Context(), source)
+		const want = "panic: what was being done is lost, polls go on from the cursor"
+		if words := said(); words != want {
+			t.Errorf("no poll was struck, and it says %q", words)
+		}
+		chain.fail = func() error { panic("nonsense") }
+		w.poll(t.Context())
+		if words := said(); words != want {
+			t.Errorf("a poll was struck, and it says %q", words)
 		}
 	})
 }
