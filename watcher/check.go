@@ -47,7 +47,7 @@ func (w *Watcher) panicked(value any) error {
 	if err, ok := value.(error); ok && errors.As(err, &runtimeError) {
 		text = runtimeError.Error()
 	}
-	w.log.Error("panic: this poll is lost, the next one goes on from the cursor",
+	w.log.Error("panic: what was being done is lost, polls go on from the cursor",
 		zap.String("panic", text), zap.ByteString("stack", debug.Stack()))
 	return &panicError{text}
 }
