@@ -192,7 +192,9 @@ func TestStandThatWasLookedUpAndIsNotResolved(t *testing.T) {
 	rules.Known = map[chains.Stage]uint64{chains.Final: 12}
 	r := ready(t, rules)
 	r.mustStand("final 12")
-	rules.Resolve = func(context.Context, chains.Event, Node, Node) (chains.Standing, error) { return chains.Standing{}, chains.ErrNotYet }
+	rules.Resolve = func(context.Context, chains.Event, Node, Node) (chains.Standing, error) {
+		return chains.Standing{}, chains.ErrNotYet
+	}
 	event := with(final(r.below.At(20).Hash))
 	if got, _ := r.stands(event); got != "final 12" {
 		t.Errorf("stands at %q, want what was known", got)
