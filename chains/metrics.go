@@ -182,6 +182,9 @@ type EndpointMeter struct {
 	Observe           func(Observation)
 }
 
+// NoMeter is that of an endpoint that is only looked at, of which nobody is told.
+func NoMeter() EndpointMeter { return EndpointMeter{Observe: func(Observation) {}} }
+
 func (m EndpointMeter) observe(samples ...Sample) {
 	m.Observe(Observation{Network: m.Network, Time: time.Now(), Samples: samples})
 }

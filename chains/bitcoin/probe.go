@@ -12,7 +12,7 @@ import (
 
 // probe asks one endpoint, once, everything that a user would want to know before relying on it.
 func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error) {
-	client, err := rpc.NewClient(clientConfig(endpoint, noMeter{}, nil))
+	client, err := rpc.NewClient(clientConfig(endpoint, chains.NoMeter(), nil))
 	if err != nil {
 		return chains.Report{}, err
 	}
@@ -84,10 +84,3 @@ func addFees(ctx context.Context, s server, add adder) {
 	}
 	add("mempool", "%.0f transactions, %.0f vB", waiting.transactions, waiting.vbytes)
 }
-
-type noMeter struct{}
-
-func (noMeter) Call(string, string)                      {}
-func (noMeter) Request(time.Duration, int64)             {}
-func (noMeter) Credits(string, float64)                  {}
-func (noMeter) Budget(float64, time.Duration, time.Time) {}

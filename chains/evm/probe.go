@@ -66,7 +66,7 @@ func probe(ctx context.Context, endpoint chains.Endpoint) (chains.Report, error)
 
 // probeClient makes a client that asks an endpoint as it is configured, but for the size of its batches.
 func probeClient(endpoint chains.Endpoint, batch int) (*rpc.Client, error) {
-	config := clientConfig(endpoint, noMeter{}, nil)
+	config := clientConfig(endpoint, chains.NoMeter(), nil)
 	config.Batch, config.Budget = batch, rpc.BudgetConfig{}
 	return rpc.NewClient(config)
 }
@@ -196,10 +196,3 @@ func unprefixed(err error) error {
 func gwei(wei *big.Int) string {
 	return new(big.Float).Quo(new(big.Float).SetInt(wei), big.NewFloat(params.GWei)).Text('g', 6)
 }
-
-type noMeter struct{}
-
-func (noMeter) Call(string, string)                      {}
-func (noMeter) Request(time.Duration, int64)             {}
-func (noMeter) Credits(string, float64)                  {}
-func (noMeter) Budget(float64, time.Duration, time.Time) {}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -149,30 +147,10 @@ func (c *clnNode) rest(t *testing.T) chains.Endpoint {
 // socket serves it by a socket, as lightningd does.
 func (c *clnNode) socket(t *testing.T) chains.Endpoint {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "cln") //nolint:usetesting // The path of a socket must be short.
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(folder, "lightning-rpc")
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = listener.Close(), os.RemoveAll(folder) })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go c.serve(conn)
-		}
-	}()
-	return chains.Endpoint{URL: chains.NewSecret("unix://" + path)}
+	return chains.Endpoint{URL: chains.NewSecret("unix://" + listenRaw(t, c.serve))}
 }
 
 func (c *clnNode) serve(conn net.Conn) {
-	defer conn.Close()
 	calls := json.NewDecoder(bufio.NewReader(conn))
 	for {
 		var call struct {

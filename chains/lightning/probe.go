@@ -11,7 +11,7 @@ import (
 
 // probe asks one endpoint, once, everything that a user would want to know before relying on it.
 func probe(ctx context.Context, config chains.Endpoint) (chains.Report, error) {
-	client, err := newClient(config, noMeter{}, chains.Environment{})
+	client, err := newClient(config, chains.NoMeter(), chains.Environment{})
 	if err != nil {
 		return chains.Report{}, err
 	}
@@ -81,10 +81,3 @@ func (e *endpoint) reportStatistics(ctx context.Context) (chains.Report, error) 
 	}
 	return report, nil
 }
-
-type noMeter struct{}
-
-func (noMeter) Call(string, string)                      {}
-func (noMeter) Request(time.Duration, int64)             {}
-func (noMeter) Credits(string, float64)                  {}
-func (noMeter) Budget(float64, time.Duration, time.Time) {}

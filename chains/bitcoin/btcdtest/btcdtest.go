@@ -95,8 +95,7 @@ func (n *Node) start() {
 	n.exited = make(chan error, 1)
 	found := make(chan string, 1)
 	go func() {
-		var log bytes.Buffer
-		for lines := bufio.NewScanner(io.TeeReader(output, &log)); lines.Scan(); {
+		for lines := bufio.NewScanner(output); lines.Scan(); {
 			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 				found <- m[1]
 				break
