@@ -112,7 +112,7 @@ func TestEveryQueryOfTheDashboardsHasData(t *testing.T) {
 	for _, dashboard := range dashboards.All() {
 		queries = append(queries, queriesOf(dashboard)...)
 	}
-	eventually(t, 2*time.Minute, func() error {
+	eventually(t, 4*time.Minute, func() error {
 		var missing []string
 		for _, q := range queries {
 			if err := server.ask(t, q); err != nil && q.excuse() == "" && !strings.Contains(q.expr, failuresOfSettlement) {
@@ -248,6 +248,9 @@ func weekOfFees(t *testing.T, promtool, folder, target string) {
 		{"layerwatch_blob_base_fee_wei", scraped, "1e8"},
 		{"layerwatch_transaction_cost_native", scraped + `,operation="transfer",component="execution"`, "2.1e-5"},
 		{"layerwatch_block_interval_seconds_count", scraped, "0"},
+		// What a fee is now is told when two minutes of these are known.
+		{"network:layerwatch_base_fee_wei:max", "", "1e9"},
+		{"network:layerwatch_blob_base_fee_wei:max", "", "1e8"},
 		{"network:layerwatch_transfer_cost_native:sum", "", "2.1e-5"},
 		{"network:layerwatch_finality_lag_seconds:min", "", "60"},
 		{"network_stage:layerwatch_settlement_lag_seconds", `,stage="final"`, "60"},
