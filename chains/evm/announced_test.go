@@ -344,28 +344,24 @@ func TestNothingIsLiveAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	chain, n := simulate(t)
 	s, seen := openAt(t, devnet(4), reach(n, overBoth))
-	var (
-		mu    sync.Mutex
-		told  []bool
-		again = make(chan struct{}, 1)
-	)
-	news := func(live bool) {
-		mu.Lock()
-		told = append(told, live)
-		ended := slices.Contains(told, false)
-		mu.Unlock()
-		if live && ended {
+	live, ended := make(chan struct{}, 1), make(chan bool, 1) // ended: whether it is said to announce after all.
+	news := func(announces bool) {
+		if announces {
 			select {
-			case again <- struct{}{}:
+			case live <- struct{}{}:
 			default:
 			}
+			return
 		}
-		if !live {
-			chain.Mine(1)
-			select { // As much time as a busy machine may take to close the connection.
-			case <-again:
-			case <-time.After(300 * time.Millisecond):
-			}
+		for len(live) > 0 {
+			<-live
+		}
+		chain.Mine(1)
+		select { // As much time as a busy machine may take to close the connection.
+		case <-live:
+			ended <- true
+		case <-time.After(300 * time.Millisecond):
+			ended <- false
 		}
 	}
 	listened := make(chan struct{})
@@ -375,18 +371,21 @@ func TestNothingIsLiveAfterTheEnd(t *testing.T) {
 	}()
 	t.Cleanup(func() { <-listened })
 	mustHead(t, s, chain)
-	await(t, "it announces", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return len(told) > 0
-	})
-	s.readers[0].announcements.use(false)
-	await(t, "the subscription is gone", func() bool { return n.Counts().Subscriptions == 0 })
-	mu.Lock()
-	defer mu.Unlock()
-	if told[len(told)-1] {
-		t.Errorf("the last word is that it announces: %v", told)
+	select {
+	case <-live:
+	case <-time.After(patience):
+		t.Fatal("it does not announce")
 	}
+	s.readers[0].announcements.use(false)
+	select {
+	case after := <-ended:
+		if after {
+			t.Error("the last word is that it announces")
+		}
+	case <-time.After(patience):
+		t.Fatal("of the end nothing is told")
+	}
+	await(t, "the subscription is gone", func() bool { return n.Counts().Subscriptions == 0 })
 	if got, _ := seen.last(chains.EndpointSubscribed, "node"); got != 0 {
 		t.Error("endpoint_subscribed stays 1")
 	}
