@@ -189,7 +189,7 @@ func labelText(m *dto.Metric) string {
 	return "{" + strings.Join(values, ",") + "}"
 }
 
-// has waits until the page fulfils a condition, and gives the page.
+// until waits until the page fulfils a condition, and gives the page.
 func (d *daemon) until(timeout time.Duration, condition func(page) error) page {
 	d.t.Helper()
 	var last page
@@ -200,7 +200,7 @@ func (d *daemon) until(timeout time.Duration, condition func(page) error) page {
 	return last
 }
 
-// equals is the condition that some series have these values; a NaN stands for a series that is not there.
+// check tells which of some series do not have these values; a NaN stands for a series that is not there.
 func (p page) check(want page) error {
 	for series, value := range want {
 		got, ok := p[series]
