@@ -60,16 +60,29 @@ func testsOf(t *testing.T, file RuleFile) []string {
 	return tests
 }
 
-// TestRules has Prometheus' own tool check the rules and run their tests.
+// TestRules has Prometheus' own tool, of version 2 and of version 3, check the rules and run their tests.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	switch {
-	case err != nil && os.Getenv("LAYERWATCH_REQUIRE_TOOLS") != "":
-		t.Fatal("promtool is missing, and must not be")
-	case err != nil:
-		t.Skip("promtool is missing: it comes with Prometheus")
+	for name, missing := range map[string]string{
+		"promtool":  "it comes with Prometheus",
+		"promtool3": "it is the promtool of Prometheus 3 under this name",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			promtool, err := exec.LookPath(name)
+			switch {
+			case err != nil && os.Getenv("LAYERWATCH_REQUIRE_TOOLS") != "":
+				t.Fatalf("%s is missing, and must not be", name)
+			case err != nil:
+				t.Skipf("%s is missing: %s", name, missing)
+			}
+			testRules(t, promtool)
+		})
 	}
+}
+
+func testRules(t *testing.T, promtool string) {
+	t.Helper()
 	for _, file := range shipped(t) {
 		runs := [][]string{{"check", "rules", "--lint-fatal", file.Name}}
 		for _, test := range testsOf(t, file) {
