@@ -25,11 +25,8 @@ import (
 const Chain = "simnet"
 
 // address is where mined coins go: a witness program that anybody can spend with the script OP_TRUE, so that the tests need
-// no keys. script is the same as it stands in an output.
-const (
-	address = "sb1qft5p2uhsdcdc3l2ua4ap5qqfg4pjaqlp250x7us7a8qqhrxrxfsq63aett"
-	script  = "00204ae81572f06e1b88fd5ced7a1a000945432e83e1551e6f721ee9c00b8cc33260"
-)
+// no keys.
+const address = "sb1qft5p2uhsdcdc3l2ua4ap5qqfg4pjaqlp250x7us7a8qqhrxrxfsq63aett"
 
 const (
 	user = "owner"

@@ -71,21 +71,39 @@ const firstReward = 50_0000_0000
 // in satoshi. It waits in the mempool for the next block.
 func (n *Node) Spend(number uint64, fee int64) {
 	n.t.Helper()
+	n.Pay(number, address, fee)
+}
+
+// Pay does so to another address, of a witness program of version 0.
+func (n *Node) Pay(number uint64, to string, fee int64) {
+	n.t.Helper()
+	var is struct {
+		Program string `json:"witness_program"`
+	}
+	n.Call(&is, "validateaddress", to)
+	program, err := hex.DecodeString(is.Program)
+	if err != nil {
+		n.t.Fatal(err)
+	}
 	id, err := hex.DecodeString(n.Block(number).Tx[0])
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	slices.Reverse(id) // As it is serialized.
-	output, err := hex.DecodeString(script)
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	slices.Reverse(id)                // As it is serialized.
 	tx := []byte{2, 0, 0, 0, 0, 1, 1} // Version 2, with a witness, one input:
 	tx = append(tx, id...)
 	tx = append(tx, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1) // its output 0, no script, final. One output:
 	tx = binary.LittleEndian.AppendUint64(tx, uint64(firstReward-fee))
-	tx = append(tx, byte(len(output)))
-	tx = append(tx, output...)
+	tx = append(tx, byte(2+len(program)), 0, byte(len(program)))
+	tx = append(tx, program...)
 	tx = append(tx, 1, 1, 0x51, 0, 0, 0, 0) // One witness: OP_TRUE. No lock.
 	n.Call(nil, "sendrawtransaction", hex.EncodeToString(tx))
+}
+
+// Waiting is how many transactions wait in the mempool.
+func (n *Node) Waiting() int {
+	n.t.Helper()
+	var info struct{ Size int }
+	n.Call(&info, "getmempoolinfo")
+	return info.Size
 }
