@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -21,48 +22,34 @@ import (
 	"time"
 
 	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/bitcoin/btcdtest"
 )
 
-// process runs a program until the test ends, or gives the function that ends it.
-func process(t *testing.T, install, name string, arguments ...string) (stop func()) {
+// freePorts are some that nobody listened at a moment ago. They are below those that the system gives away: to a test beside this
+// one, it would give them before a program that takes its time has started.
+func freePorts(t *testing.T, count int) []string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err != nil && os.Getenv("LAYERWATCH_REQUIRE_TOOLS") != "":
-		t.Fatalf("%s is not in PATH, and LAYERWATCH_REQUIRE_TOOLS is set: %s", name, install)
-	case err != nil:
-		t.Skipf("%s is not in PATH: %s", name, install)
+	var ports []string
+	for port := 10_000 + rand.IntN(10_000); len(ports) < count; port++ {
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		_ = listener.Close()
+		ports = append(ports, strconv.Itoa(port))
 	}
-	command := exec.Command(path, arguments...)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	}
-	t.Cleanup(stop)
-	return stop
+	return ports
 }
 
-// freePort is one that nobody listened at a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
-}
+// patience is how long real nodes may take, also where the machine has much else to do.
+const patience = 4 * time.Minute
 
 // until waits for what a real node takes its time for.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(90 * time.Second)
+	limit := time.After(patience)
 	for !is() {
 		select {
 		case <-tick.C:
@@ -75,7 +62,7 @@ func until(t *testing.T, what string, is func() bool) {
 // request asks a REST server as its owner does; a stream gives its first object.
 func request(client *http.Client, method, url string, header http.Header, body any) (map[string]any, error) {
 	text, _ := json.Marshal(body)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(text))
 	if err != nil {
@@ -95,49 +82,6 @@ func request(client *http.Client, method, url string, header http.Header, body a
 	return answer, err
 }
 
-// btcd is Bitcoin on a network of the test's own.
-type btcd struct {
-	folder, rpc, peers string
-	stop               func()
-}
-
-func newBtcd(t *testing.T) *btcd {
-	t.Helper()
-	b := &btcd{folder: t.TempDir(), rpc: freePort(t), peers: freePort(t)}
-	b.start(t)
-	return b
-}
-
-func (b *btcd) start(t *testing.T, more ...string) {
-	t.Helper()
-	b.stop = process(t, "go install github.com/btcsuite/btcd@v0.26.2", "btcd", append([]string{
-		"--simnet", "--datadir=" + b.folder, "--logdir=" + b.folder, "--configfile=" + filepath.Join(b.folder, "none"),
-		"--rpcuser=u", "--rpcpass=p", "--rpclisten=127.0.0.1:" + b.rpc, "--listen=127.0.0.1:" + b.peers, "--txindex",
-		"--rpccert=" + b.certificate(), "--rpckey=" + filepath.Join(b.folder, "rpc.key"),
-	}, more...)...)
-	until(t, "btcd answers", func() bool { _, err := b.call("getblockcount"); return err == nil })
-}
-
-func (b *btcd) certificate() string { return filepath.Join(b.folder, "rpc.cert") }
-
-func (b *btcd) call(method string, params ...any) (map[string]any, error) {
-	client, err := trusting(b.certificate())
-	if err != nil {
-		return nil, err
-	}
-	header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("u:p"))}}
-	return request(client, http.MethodPost, "https://127.0.0.1:"+b.rpc, header, map[string]any{
-		"jsonrpc": "1.0", "id": 1, "method": method, "params": append([]any{}, params...),
-	})
-}
-
-func (b *btcd) mine(t *testing.T, blocks int) {
-	t.Helper()
-	if answer, err := b.call("generate", blocks); err != nil || answer["error"] != nil {
-		t.Fatal(err, answer["error"])
-	}
-}
-
 // trusting is a client that trusts one certificate.
 func trusting(certificate string) (*http.Client, error) {
 	text, err := os.ReadFile(certificate)
@@ -149,25 +93,49 @@ func trusting(certificate string) (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}, nil
 }
 
-// realLND is LND on it.
+// realLND is LND on Bitcoin.
 type realLND struct {
 	t                   *testing.T
 	folder, rest, peers string
 }
 
-func startLND(t *testing.T, b *btcd) *realLND {
+// startLNDs starts some of them.
+func startLNDs(t *testing.T, on *btcdtest.Node, count int) []*realLND {
 	t.Helper()
-	l := &realLND{t: t, folder: t.TempDir(), rest: freePort(t), peers: freePort(t)}
-	process(t, "go -C .ci/lnd build github.com/lightningnetwork/lnd/cmd/lnd", "lnd",
-		"--lnddir="+l.folder, "--bitcoin.active", "--bitcoin.simnet", "--bitcoin.node=btcd", "--btcd.rpchost=127.0.0.1:"+b.rpc,
-		"--btcd.rpcuser=u", "--btcd.rpcpass=p", "--btcd.rpccert="+b.certificate(), "--noseedbackup", "--nobootstrap", "--trickledelay=200",
-		"--restlisten=127.0.0.1:"+l.rest, "--rpclisten=127.0.0.1:"+freePort(t), "--listen=127.0.0.1:"+l.peers)
-	until(t, "LND has written its certificate and its macaroon", func() bool {
-		_, certificate := os.Stat(l.certificate())
-		_, macaroon := os.Stat(l.macaroon("readonly"))
-		return certificate == nil && macaroon == nil
-	})
-	return l
+	path, err := exec.LookPath("lnd")
+	const install = "go -C .ci/lnd build github.com/lightningnetwork/lnd/cmd/lnd"
+	switch {
+	case err != nil && os.Getenv("LAYERWATCH_REQUIRE_TOOLS") != "":
+		t.Fatalf("lnd is not in PATH, and LAYERWATCH_REQUIRE_TOOLS is set: %s", install)
+	case err != nil:
+		t.Skipf("lnd is not in PATH: %s", install)
+	}
+	user, password, _ := strings.Cut(on.Cookie(), ":")
+	var nodes []*realLND
+	for ports := range slices.Chunk(freePorts(t, 3*count), 3) {
+		l := &realLND{t: t, folder: t.TempDir(), rest: ports[0], peers: ports[1]}
+		nodes = append(nodes, l)
+		command := exec.Command(path,
+			"--lnddir="+l.folder, "--bitcoin.active", "--bitcoin.simnet", "--bitcoin.node=btcd",
+			"--btcd.rpchost="+strings.TrimPrefix(on.URL(), "https://"), "--btcd.rpcuser="+user, "--btcd.rpcpass="+password,
+			"--btcd.rpccert="+on.CertFile(), "--noseedbackup", "--nobootstrap", "--trickledelay=200",
+			"--restlisten=127.0.0.1:"+l.rest, "--rpclisten=127.0.0.1:"+ports[2], "--listen=127.0.0.1:"+l.peers)
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		})
+	}
+	for _, l := range nodes {
+		until(t, "LND has written its certificate and its macaroon", func() bool {
+			_, certificate := os.Stat(l.certificate())
+			_, macaroon := os.Stat(l.macaroon("readonly"))
+			return certificate == nil && macaroon == nil
+		})
+	}
+	return nodes
 }
 
 func (l *realLND) certificate() string { return filepath.Join(l.folder, "tls.cert") }
@@ -215,6 +183,9 @@ func (l *realLND) open(with *realLND, given int) string {
 		return err == nil && synced
 	})
 	l.do(http.MethodPost, "/v1/peers", map[string]any{"addr": map[string]any{"pubkey": key, "host": "127.0.0.1:" + with.peers}})
+	until(l.t, "the node is a peer", func() bool { // LND answers before it knows it as one.
+		return strings.Contains(fmt.Sprint(l.do(http.MethodGet, "/v1/peers", nil)), key)
+	})
 	raw, _ := hex.DecodeString(key)
 	answer := l.do(http.MethodPost, "/v1/channels", map[string]any{
 		"node_pubkey": base64.StdEncoding.EncodeToString(raw), "local_funding_amount": "1000000",
@@ -228,7 +199,7 @@ func (l *realLND) open(with *realLND, given int) string {
 	return fmt.Sprintf("%x/%v", id, answer["output_index"])
 }
 
-// pay pays another node 50,000 satoshi, as soon as there is a way.
+// pay pays another node 50,000 satoshi, once, as soon as there is a way: what could not be waited for may have been paid.
 func (l *realLND) pay(to *realLND) {
 	l.t.Helper()
 	var last any
@@ -237,14 +208,24 @@ func (l *realLND) pay(to *realLND) {
 			l.t.Logf("the last answer was %v", last)
 		}
 	}()
+	invoice := to.do(http.MethodPost, "/v1/invoices", map[string]any{"value": "50000"})
 	until(l.t, "the payment succeeds", func() bool {
-		invoice := to.do(http.MethodPost, "/v1/invoices", map[string]any{"value": "50000"})
 		answer, err := l.try(http.MethodPost, "/v2/router/send", map[string]any{
 			"payment_request": invoice["payment_request"], "timeout_seconds": 20, "fee_limit_sat": "100", "no_inflight_updates": true,
 		})
 		result, _ := answer["result"].(map[string]any)
 		last = answer
-		return err == nil && result["status"] == "SUCCEEDED"
+		return err == nil && result["status"] == "SUCCEEDED" || strings.Contains(fmt.Sprint(answer), "already paid")
+	})
+}
+
+// close closes a channel, as soon as the other node is there to agree, and waits until that is in the mempool: LND calls it
+// closed before.
+func (l *realLND) close(channel string, on *btcdtest.Node) {
+	l.t.Helper()
+	until(l.t, "the end of a channel waits for a block", func() bool {
+		_, _ = l.try(http.MethodDelete, "/v1/channels/"+channel, nil)
+		return on.Waiting() > 0
 	})
 }
 
@@ -280,9 +261,10 @@ func TestRealLND(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
-	b := newBtcd(t)
-	alice, bob, carol := startLND(t, b), startLND(t, b), startLND(t, b)
-	r := &followed{rig: newRig(t, func(n *chains.Network) { n.ChainID = "simnet" }, alice.endpoint()), sums: make(map[string]float64)}
+	b := btcdtest.Start(t, "secret", "--txindex")
+	nodes := startLNDs(t, b, 3)
+	alice, bob, carol := nodes[0], nodes[1], nodes[2]
+	r := &followed{rig: newRig(t, func(n *chains.Network) { n.ChainID = btcdtest.Chain }, alice.endpoint()), sums: make(map[string]float64)}
 	// It is watched from the start on: starting is no failure.
 	r.until(t, "the node is up", map[string]float64{"lightning_node_state a ready": 0})
 	var address string
@@ -291,9 +273,9 @@ func TestRealLND(t *testing.T) {
 		address, _ = answer["address"].(string)
 		return err == nil && address != ""
 	})
-	b.stop()
-	b.start(t, "--miningaddr="+address)
-	b.mine(t, 400)
+	b.Mine(399) // Transactions with a witness are taken from block 300 on.
+	b.Pay(1, address, 1000)
+	b.Mine(1)
 	r.until(t, "LND knows the blocks", map[string]float64{
 		"lightning_node_state a ready": 1, "lightning_node_block_number a": 400, "lightning_node_synced a chain": 1,
 		"lightning_node_channels a active": 0, "lightning_node_channel_openings_total a": 0,
@@ -308,7 +290,8 @@ func TestRealLND(t *testing.T) {
 	first := alice.open(bob, 0)
 	second := alice.open(carol, 500_000)
 	r.until(t, "channels are being opened", map[string]float64{"lightning_node_channels a opening": 2, "lightning_node_peers a": 2})
-	b.mine(t, 6)
+	until(t, "both wait for a block", func() bool { return b.Waiting() == 2 })
+	b.Mine(6)
 	r.until(t, "they are open", map[string]float64{
 		"lightning_node_channels a opening": 0, "lightning_node_channels a active": 2, "lightning_node_channel_openings_total a": 2,
 		"lightning_node_balance_sat a remote": 500_000,
@@ -329,19 +312,19 @@ func TestRealLND(t *testing.T) {
 		t.Errorf("it earned %v", fees)
 	}
 
-	_, _ = alice.try(http.MethodDelete, "/v1/channels/"+first, nil)
+	alice.close(first, b)
 	r.until(t, "it is being closed", map[string]float64{"lightning_node_channels a active": 1, "lightning_node_channels a closing": 1})
-	b.mine(t, 6)
+	b.Mine(6)
 	r.until(t, "it is closed", map[string]float64{
 		"lightning_node_channels a closing": 0, "lightning_node_channel_closings_total a cooperative": 1,
 		"lightning_node_channel_closings_total a force": 0,
 	})
-	_, _ = alice.try(http.MethodDelete, "/v1/channels/"+second+"?force=true", nil)
+	alice.close(second+"?force=true", b)
 	r.until(t, "it is being closed by force", map[string]float64{"lightning_node_channels a closing": 1})
 	if limbo := r.last["lightning_node_limbo_sat a"]; limbo < 600_000 {
 		t.Errorf("%v are in limbo", limbo)
 	}
-	b.mine(t, 1)
+	b.Mine(1)
 	r.until(t, "it is closed by force", map[string]float64{
 		"lightning_node_channels a force_closing": 1, "lightning_node_channel_closings_total a force": 1,
 		"lightning_node_channel_closings_total a cooperative": 1, "lightning_node_channel_closings_total a unknown": 0,
