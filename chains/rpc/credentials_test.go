@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -147,7 +148,7 @@ func TestCertificates(t *testing.T) {
 	write(t, path, "nonsense", now)
 	fails("nonsense", "ca_file holds no certificate in PEM")
 	fails("nonsense again", "ca_file holds no certificate in PEM")
-	write(t, path, certificate(selfSigned(t)), now.Add(time.Second))
+	write(t, path, certificate(selfSigned(t, nil).Certificate[0]), now.Add(time.Second))
 	fails("another's certificate", "the server's TLS certificate is not trusted")
 	write(t, path, certificate(server.Certificate().Raw), now.Add(2*time.Second))
 	if err := ask(); err != nil {
@@ -159,8 +160,39 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// selfSigned makes a certificate that no server of a test has.
-func selfSigned(t *testing.T) []byte {
+// A certificate that is the right one and will not do all the same: LND's is good for 14 months, and for the hosts that it knew when
+// it was made. Whoever reads that it is not trusted looks at the file in vain.
+func TestCertificatesThatWillNotDo(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*x509.Certificate){
+		"it has expired, or is not valid yet":        func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
+		"it is for other hosts than that of the URL": func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(192, 0, 2, 77)} },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "1") }))
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			certificate := selfSigned(t, change)
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+			server.StartTLS()
+			defer server.Close()
+			path := filepath.Join(t.TempDir(), "tls.cert")
+			write(t, path, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})), time.Now())
+			err := dial(t, Config{URL: secret(server.URL), CAFile: path}).Fetch(t.Context(), &Request{Name: "/x", Path: "/x", Result: new(int)})
+			if outcomeOf(err) != OutcomeConnection || !strings.Contains(err.Error(), "the server's TLS certificate is not trusted: "+want) {
+				t.Errorf("it says %v", err)
+			}
+			for _, host := range []string{"127.0.0.1", "192.0.2.77"} {
+				if strings.Contains(err.Error(), host) {
+					t.Errorf("it tells of a host: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// selfSigned makes a certificate that no other server of a test has.
+func selfSigned(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -170,9 +202,12 @@ func selfSigned(t *testing.T) []byte {
 		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
 		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
+	if change != nil {
+		change(template)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return der
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
