@@ -3,6 +3,7 @@ package rpc
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -174,7 +175,7 @@ func describeConnection(err error) string {
 	case errors.As(err, &dns):
 		return "the host's name can't be resolved"
 	case errors.As(err, &cert):
-		return "the server's TLS certificate is not trusted"
+		return "the server's TLS certificate is not trusted" + describeCertificate(cert)
 	case errors.As(err, &head), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -185,4 +186,19 @@ func describeConnection(err error) string {
 		return "no route to the host"
 	}
 	return "the connection failed"
+}
+
+// describeCertificate says what is wrong with a certificate other than that nobody knows who made it.
+func describeCertificate(err error) string {
+	var (
+		invalid x509.CertificateInvalidError
+		host    x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return ": it has expired, or is not valid yet"
+	case errors.As(err, &host):
+		return ": it is for other hosts than that of the URL"
+	}
+	return ""
 }
