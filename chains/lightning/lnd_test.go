@@ -263,21 +263,27 @@ func TestSlowPartsVanish(t *testing.T) {
 		slow := &sometimes{}
 		e.software = slow
 		for _, c := range []struct {
-			after       time.Duration
-			works       bool
-			asked, told int
+			after                time.Duration
+			own, network         bool // What works.
+			asked                int
+			toldOwn, toldNetwork int
 		}{
-			{0, true, 1, 1},
-			{5 * time.Minute, true, 1, 1},
-			{5 * time.Minute, false, 2, 1}, // It fails now: what was told is still fresh.
-			{10 * time.Minute, false, 3, 1},
-			{6 * time.Minute, false, 3, 0}, // It no longer is.
-			{4 * time.Minute, true, 4, 1},
+			{0, true, true, 1, 1, 1},
+			{5 * time.Minute, true, true, 1, 1, 1},
+			{5 * time.Minute, false, false, 2, 1, 1}, // It fails now: what was told is still fresh.
+			{10 * time.Minute, false, false, 3, 1, 1},
+			{6 * time.Minute, false, false, 3, 0, 0}, // It no longer is.
+			{4 * time.Minute, true, true, 4, 1, 1},
+			{10 * time.Minute, true, false, 5, 1, 1}, // One part fails, as that of the graph when it takes too long.
+			{10 * time.Minute, true, false, 6, 1, 1},
+			{6 * time.Minute, true, false, 6, 1, 0}, // What the other one told does not make it fresh.
+			{4 * time.Minute, false, true, 7, 1, 1},
+			{20 * time.Minute, false, true, 8, 0, 1},
 		} {
 			time.Sleep(c.after) //nolint:forbidigo // Simulated time.
-			slow.works = c.works
-			if own, _ := e.readSlow(t.Context()); len(own) != c.told || slow.asked != c.asked {
-				t.Errorf("%+v: told %d, asked %d times", c, len(own), slow.asked)
+			slow.own, slow.network = c.own, c.network
+			if own, network := e.readSlow(t.Context()); len(own) != c.toldOwn || len(network) != c.toldNetwork || slow.asked != c.asked {
+				t.Errorf("%+v: told %d and %d, asked %d times", c, len(own), len(network), slow.asked)
 			}
 		}
 	})
