@@ -68,9 +68,9 @@ type endpoint struct {
 
 	key    string
 	ledger ledger
-	// tried is when the slow part was last asked for, told when it was last told: then, slowOwn and slowNetwork were true.
-	tried, told          time.Time
-	slowOwn, slowNetwork []chains.Sample
+	// tried is when the slow parts were last asked for.
+	tried                time.Time
+	slowOwn, slowNetwork part
 
 	// last is what it told in this poll.
 	last reading
@@ -180,7 +180,7 @@ func (e *endpoint) readNode(ctx context.Context) reading {
 		return reading{err: e.wrongChain(e.client.Scrub(n.chain))}
 	}
 	if e.key != n.key { // Another node has other channels, and another history.
-		e.ledger, e.tried, e.told = ledger{}, time.Time{}, time.Time{}
+		e.ledger, e.tried, e.slowOwn, e.slowNetwork = ledger{}, time.Time{}, part{}, part{}
 		e.software.forget()
 	}
 	e.key = n.key
@@ -194,18 +194,34 @@ func (e *endpoint) readNode(ctx context.Context) reading {
 	return r
 }
 
+// part is a part of what a node tells that is not asked for at each poll.
+type part struct {
+	samples []chains.Sample
+	told    time.Time
+}
+
+func (p *part) renew(samples []chains.Sample) {
+	if len(samples) > 0 {
+		p.samples, p.told = samples, time.Now()
+	}
+}
+
+func (p *part) fresh() []chains.Sample {
+	if p.told.IsZero() || time.Since(p.told) > slowLasts {
+		return nil
+	}
+	return p.samples
+}
+
 // readSlow asks for what is not asked for at each poll, if it is time to, and gives what is known and fresh of it.
 func (e *endpoint) readSlow(ctx context.Context) (own, network []chains.Sample) {
 	if e.tried.IsZero() || time.Since(e.tried) >= slowEvery {
 		e.tried = time.Now()
-		if own, network := e.software.slow(ctx, e.meter.Endpoint); len(own)+len(network) > 0 {
-			e.slowOwn, e.slowNetwork, e.told = own, network, time.Now()
-		}
+		own, network := e.software.slow(ctx, e.meter.Endpoint)
+		e.slowOwn.renew(own)
+		e.slowNetwork.renew(network)
 	}
-	if e.told.IsZero() || time.Since(e.told) > slowLasts {
-		return nil, nil
-	}
-	return e.slowOwn, e.slowNetwork
+	return e.slowOwn.fresh(), e.slowNetwork.fresh()
 }
 
 // countForwards counts the payments that were forwarded. That it could not be asked shows in the requests; the place where
