@@ -126,6 +126,29 @@ func TestFateThatCanNotBeAskedFor(t *testing.T) {
 	compare(t, r.mustPoll(t), map[string]float64{"lightning_node_channel_closings_total a force": 0})
 }
 
+// A node that never tells, because the list of all that ever ended is larger than what is read, is not asked for it at each poll
+// for ever. That a channel ended is counted all the same.
+func TestFateThatIsNeverTold(t *testing.T) {
+	t.Parallel()
+	l := newLND(t)
+	r := newRig(t, nil, l.endpoint(t))
+	r.mustPoll(t)
+	l.answer(askOpen, lndOpenAnswer("one:0 true 1 1 253", "two:1 true 1 1 253"))
+	l.answer(askClosed, `{"channels":[`+strings.Repeat(" ", 17<<20)+`]}`)
+	l.took()
+	ended := 0.
+	for range 20 {
+		ended += r.mustPoll(t)["lightning_node_channel_closings_total a unknown"]
+	}
+	if asked := l.took()[askClosed]; asked != fateTries || ended != 1 {
+		t.Errorf("in 20 polls it is asked %d times, and %v channels have ended", asked, ended)
+	}
+	// The next one is asked for as this one was, and told.
+	l.answer(askOpen, lndOpenAnswer("one:0 true 1 1 253"))
+	l.answer(askClosed, `{"channels":[{"channel_point":"two:1","close_type":"LOCAL_FORCE_CLOSE"}]}`)
+	compare(t, r.mustPoll(t), map[string]float64{"lightning_node_channel_closings_total a force": 1})
+}
+
 // Behind the URL stands another node now, whose channels are others: none was opened or closed.
 func TestAnotherNode(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,9 @@ const (
 	slowLasts = 25 * time.Minute
 )
 
+// fateTries is how often it is asked how a channel ended.
+const fateTries = 5
+
 // endpoint is one server: a node of one's own, or one that has statistics.
 type endpoint struct {
 	network    chains.Network
