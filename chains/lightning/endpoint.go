@@ -1,6 +1,7 @@
 package lightning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ const (
 	slowLasts = 25 * time.Minute
 )
 
-// fateTries is how often it is asked how a channel ended.
+// fateTries is how often it is asked how a channel ended while that is not told: it may never be, and the answer is long.
 const fateTries = 5
 
 // endpoint is one server: a node of one's own, or one that has statistics.
@@ -71,6 +72,8 @@ type endpoint struct {
 
 	key    string
 	ledger ledger
+	// untold counts how often in a row it was not told how channels ended.
+	untold int
 	// tried is when the slow parts were last asked for.
 	tried                time.Time
 	slowOwn, slowNetwork part
@@ -241,18 +244,15 @@ func (e *endpoint) countForwards(ctx context.Context) []chains.Sample {
 	}
 }
 
-// countChannels counts openings and closings. How a channel ended that is gone is asked once: what the node then does not
-// know, it never will.
+// countChannels counts openings and closings. How a channel ended that is gone is asked until the node answers, or for long enough:
+// what it then has not told, it never will.
 func (e *endpoint) countChannels(ctx context.Context, n node) []chains.Sample {
 	if gone := e.ledger.follow(n.channels); len(gone) > 0 {
 		fates, err := e.software.fates(ctx, gone)
-		for _, id := range gone {
-			by, known := fates[id]
-			switch {
-			case known:
-				e.ledger.end(id, by)
-			case err == nil:
-				e.ledger.end(id, unknown)
+		if e.untold++; err == nil || e.untold >= fateTries {
+			e.untold = 0
+			for _, id := range gone {
+				e.ledger.end(id, cmp.Or(fates[id], unknown))
 			}
 		}
 	}
