@@ -22,6 +22,8 @@ type fakeNode struct {
 	state sync.Mutex
 	// cookie is what it wants for credentials; empty is none.
 	cookie string
+	// forbids is a method that its user may not call (-rpcwhitelist): a request with one is refused as a whole (httprpc.cpp).
+	forbids string
 	// lacks are methods that it does not have, unimplemented those that it only knows by name, as btcd.
 	lacks, unimplemented []string
 	// fails are the errors of methods that fail, old what estimatefee answers, which is btcd's.
@@ -92,7 +94,7 @@ type fakeError struct {
 func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.state.Lock()
 	n.requests++
-	cookie, busy, garbage := n.cookie, n.busy, n.garbage
+	cookie, busy, garbage, forbids := n.cookie, n.busy, n.garbage, n.forbids
 	n.state.Unlock()
 	switch {
 	case r.URL.Path != "/":
@@ -113,6 +115,10 @@ func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
+	if forbids != "" && strings.Contains(string(body), `"`+forbids+`"`) {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if strings.HasPrefix(string(body), "[") {
 		var calls []fakeCall

@@ -167,6 +167,7 @@ func TestNodeStates(t *testing.T) {
 		{"work queue full", "busy", "503", func(n *fakeNode) { n.busy = true }, func(n *fakeNode) { n.busy = false }},
 		{"downloading", "initial_download", "block 60 of 1060", func(n *fakeNode) { n.downloading = true }, func(n *fakeNode) { n.downloading = false }},
 		{"another password", "unauthorized", "credentials", func(n *fakeNode) { n.cookie = "__cookie__:other" }, func(n *fakeNode) { n.cookie = "" }},
+		{"a method not for this user", "unauthorized", "rpcwhitelist", func(n *fakeNode) { n.forbids = "getblockstats" }, func(n *fakeNode) { n.forbids = "" }},
 		{"garbage", "bad_response", "", func(n *fakeNode) { n.garbage = "<html>" }, func(n *fakeNode) { n.garbage = "" }},
 		{"not of JSON-RPC", "bad_response", "", func(n *fakeNode) { n.garbage = `{"hello":1}` }, func(n *fakeNode) { n.garbage = "" }},
 	} {
