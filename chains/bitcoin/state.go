@@ -60,8 +60,10 @@ func explain(err error) error {
 		return &StateError{State: "starting", Problem: "the node is starting", Err: err}
 	case isPruned(err):
 		return &StateError{State: "pruned", Problem: "the node has pruned a block that is needed", Err: err}
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
-		return &StateError{State: "unauthorized", Problem: "it does not accept the credentials, or not from here", Err: err}
+	case e.Status == http.StatusUnauthorized:
+		return &StateError{State: "unauthorized", Problem: "it does not accept the credentials", Err: err}
+	case e.Status == http.StatusForbidden: // What Bitcoin Core says of an address and of a method alike.
+		return &StateError{State: "unauthorized", Problem: "it forbids this to this address or user (Bitcoin Core: rpcallowip, rpcwhitelist)", Err: err}
 	case e.Status == http.StatusServiceUnavailable:
 		return &StateError{State: "busy", Problem: "it has too much to do", Err: err}
 	}
