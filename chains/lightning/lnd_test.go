@@ -144,14 +144,14 @@ func TestLNDWithWrongCredentials(t *testing.T) {
 			func(t *testing.T, _ *lndNode, e chains.Endpoint) {
 				overwrite(t, e.MacaroonFile, []byte(macaroon), time.Now().Add(time.Minute))
 			},
-			"verification failed", rpc.OutcomeRPCError,
+			"it does not accept the macaroon", rpc.OutcomeRPCError,
 		},
 		"macaroon that the node made anew": {
 			func(_ *testing.T, l *lndNode, _ chains.Endpoint) { l.macaroon.Store("newly baked secret") },
 			func(t *testing.T, _ *lndNode, e chains.Endpoint) {
 				overwrite(t, e.MacaroonFile, []byte("newly baked secret"), time.Now().Add(time.Minute))
 			},
-			"verification failed", rpc.OutcomeRPCError,
+			"it does not accept the macaroon", rpc.OutcomeRPCError,
 		},
 		"certificate": {
 			func(t *testing.T, _ *lndNode, e chains.Endpoint) {

@@ -332,4 +332,14 @@ func TestRealLND(t *testing.T) {
 	if failed := r.sum(chains.EndpointRequests, "a", "/v1/getinfo", "bad_response"); failed > 0 {
 		t.Errorf("%v answers could not be read", failed)
 	}
+	for want, spoil := range map[string]func(*chains.Endpoint){
+		"accept the macaroon: call /v1/getinfo: HTTP 500 Internal Server Error: error 2: verification failed": func(e *chains.Endpoint) { e.MacaroonFile = bob.macaroon("readonly") },
+		"accept the macaroon: call /v1/getinfo: HTTP 500 Internal Server Error: error 2: permission denied":   func(e *chains.Endpoint) { e.MacaroonFile = alice.macaroon("invoice") },
+		"certificate is not trusted": func(e *chains.Endpoint) { e.CAFile = bob.certificate() },
+	} {
+		wrong := alice.endpoint()
+		spoil(&wrong)
+		_, err := newRig(t, func(n *chains.Network) { n.ChainID = btcdtest.Chain }, wrong).poll(t)
+		says(t, err, want, alice.rest, alice.folder)
+	}
 }
