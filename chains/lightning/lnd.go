@@ -3,6 +3,7 @@ package lightning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,7 +25,20 @@ type answer interface{ check() error }
 
 // get asks for what stands at a path.
 func (l *lnd) get(ctx context.Context, path string, into answer) error {
-	return l.client.Fetch(ctx, &rpc.Request{Name: path, Path: path, Result: into, Check: into.check})
+	err := l.client.Fetch(ctx, &rpc.Request{Name: path, Path: path, Result: into, Check: into.check})
+	if isRefusal(err) {
+		return fmt.Errorf("it does not accept the macaroon: %w", err)
+	}
+	return err
+}
+
+// isRefusal tells whether LND says that the macaroon is not one of its own or not for this. It says so with the code that it has
+// for everything, and mostly without the word (bakery/error.go and oven.go of macaroon-bakery, macaroons/service.go of lnd).
+func isRefusal(err error) bool {
+	failure, ok := errors.AsType[*rpc.Error](err)
+	return ok && failure.Status == http.StatusInternalServerError && slices.ContainsFunc(
+		[]string{"verification failed", "permission denied", "macaroon"},
+		func(text string) bool { return strings.Contains(failure.Message, text) })
 }
 
 // read implements software.
