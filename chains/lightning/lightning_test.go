@@ -202,6 +202,20 @@ func TestBlockIsNone(t *testing.T) {
 	}
 }
 
+// Of the network, a node that says that it does not know all of it yet is believed last, wherever it stands: as the only one, it is.
+func TestNodeThatDoesNotKnowTheNetworkYet(t *testing.T) {
+	t.Parallel()
+	l := newLND(t)
+	r := newRig(t, nil, l.endpoint(t), newPublic(t).plain())
+	compare(t, r.mustPoll(t), map[string]float64{
+		"lightning_node_synced a graph": 0, "lightning_nodes": 15851, "lightning_channels": 81690, "lightning_zombie_channels": 3,
+	})
+	l.answer(askInfo, strings.Replace(lndInfoAnswer("mainnet", true), `"synced_to_graph":false`, `"synced_to_graph":true`, 1))
+	compare(t, r.mustPoll(t), map[string]float64{
+		"lightning_node_synced a graph": 1, "lightning_nodes": 7, "lightning_channels": 12, "lightning_fee_rate_ppm median": 40,
+	})
+}
+
 // A node that does not answer in time is no reason to wait for longer than its timeout, and costs none of the others.
 func TestSilence(t *testing.T) {
 	t.Parallel()
