@@ -42,7 +42,9 @@ type reading struct {
 	// own is of the endpoint alone, network of the whole network; fees are its usual ones, nil where it does not tell.
 	own, network []chains.Sample
 	fees         *routingFees
-	err          error
+	// partial tells that the endpoint itself says that it does not know all of the network yet.
+	partial bool
+	err     error
 }
 
 const (
@@ -191,7 +193,8 @@ func (e *endpoint) readNode(ctx context.Context) reading {
 	}
 	e.key = n.key
 	e.meter.Info(n.client, e.client.Scrub(n.version))
-	r := reading{own: n.samples(name)}
+	graph, told := n.synced["graph"]
+	r := reading{own: n.samples(name), partial: told && !graph}
 	if e.perChannel {
 		r.own = append(r.own, n.perChannel(name)...)
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -89,7 +90,7 @@ func (s *source) Block(context.Context, uint64) (chains.Block, error) {
 }
 
 // Heads implements chains.Reader: it reads all endpoints at a time, and fails if all of them do. Where several tell of the
-// network, the first of the configuration is believed.
+// network, the first of the configuration is believed that knows all of it.
 func (s *source) Heads(ctx context.Context) (chains.Heads, error) {
 	s.pool.Check(ctx, func(ctx context.Context, e *endpoint) error { return e.read(ctx) })
 	if ctx.Err() != nil {
@@ -101,7 +102,7 @@ func (s *source) Heads(ctx context.Context) (chains.Heads, error) {
 		fees     *routingFees
 	)
 	told := make(map[string]bool)
-	for _, e := range s.endpoints {
+	for _, e := range s.believed() {
 		if e.last.err != nil {
 			failures = append(failures, fmt.Errorf("use endpoint %s: %w", e.config.Name, e.last.err))
 			continue
@@ -123,6 +124,19 @@ func (s *source) Heads(ctx context.Context) (chains.Heads, error) {
 	now := costs(fees, s.env.FeeRates.Of(s.network.Parent))
 	heads.Samples = append(heads.Samples, now.Samples(s.env.Prices.Of(s.network.Currency))...)
 	return heads, nil
+}
+
+// believed lists the endpoints in the order in which they are believed of the network.
+func (s *source) believed() []*endpoint {
+	var whole, partial []*endpoint
+	for _, e := range s.endpoints {
+		if e.last.partial {
+			partial = append(partial, e)
+		} else {
+			whole = append(whole, e)
+		}
+	}
+	return slices.Concat(whole, partial)
 }
 
 // Endpoints implements chains.Source.
