@@ -217,6 +217,31 @@ func TestNoAnswerWhileCatchingUp(t *testing.T) {
 	r.mustTell("20: posted 30")
 }
 
+// Where a reorg took away the only event of a stage, the contracts are asked at the next read what they say of it now, and not
+// only when they are looked up anyway, up to an hour later. Of a stage of which they say nothing, they are not asked.
+func TestLookupAfterAReorgTookTheOnlyEvent(t *testing.T) {
+	t.Parallel()
+	rules, lookedUp := simpleRules(), 0
+	rules.Known = map[chains.Stage]uint64{chains.Final: 12}
+	r := newRig(t, 1, rules)
+	r.child.stack.Settlement = func(context.Context, chains.Network, Node) (*Settlement, error) {
+		lookedUp++
+		return rules, nil
+	}
+	r.follow()
+	r.mustTell("")
+	r.mustStand("final 20, posted 25", with(posted(25), final(r.below.At(20).Hash)))
+	r.mustStand("posted 25", with(posted(25))) // A reorg took it away.
+	r.mustTell("")
+	r.mustStand("final 12, posted 25", with(posted(25)))
+	r.mustStand("final 12", with()) // And the other.
+	r.mustTell("")
+	r.mustStand("final 12", with())
+	if lookedUp != 2 {
+		t.Errorf("looked up %d times, want once more", lookedUp)
+	}
+}
+
 // waited has all children be there for longer than others wait for them.
 func (r *rig) waited() {
 	for _, c := range r.children {
