@@ -41,6 +41,8 @@ type child struct {
 	rules   *Settlement
 	// began is since when it is followed, next when its contracts are looked up next.
 	began, next time.Time
+	// lost tells that a reorg took away what events told of a stage of which contracts tell, too.
+	lost bool
 	// problem is what was wrong with them when they were looked up, unanswered why they could not be; failure is that, too,
 	// until it is told.
 	problem             string
@@ -75,12 +77,25 @@ func newChild(n chains.Network, own, parent *source) *child {
 }
 
 // isDue tells whether its contracts are to be looked up.
-func (c *child) isDue() bool { return !time.Now().Before(c.next) && c.budget.Tokens() >= 1 }
+func (c *child) isDue() bool {
+	return (!time.Now().Before(c.next) || c.lost && c.lacks()) && c.budget.Tokens() >= 1
+}
+
+// lacks tells whether nothing is known of a stage of which contracts tell.
+func (c *child) lacks() bool {
+	for stage := range c.rules.Known {
+		if c.at(stage) == nil {
+			return true
+		}
+	}
+	return false
+}
 
 // lookUp looks up what tells of the settlement, and tells whether the parent answered. What was known before is better than
 // nothing.
 func (c *child) lookUp(ctx context.Context) bool {
 	var calls int
+	c.lost = false
 	rules, err := c.own.stack.Settlement(ctx, c.network, c.parent.besideNode(&calls))
 	c.spend(calls)
 	if ctx.Err() != nil {
@@ -223,7 +238,8 @@ func (c *child) stand(ctx context.Context, newest []chains.Event) ([]chains.Stan
 	return all, failure
 }
 
-// note takes the newest events for what is to be resolved. What none tells any more, a reorg took away.
+// note takes the newest events for what is to be resolved. What none tells any more, a reorg took away: where contracts tell
+// it too, they are asked again, as what they said before may be from after the event.
 func (c *child) note(newest []chains.Event) {
 	told := make(map[chains.Stage]bool)
 	for _, e := range newest {
@@ -231,7 +247,10 @@ func (c *child) note(newest []chains.Event) {
 			told[e.Stage] = true
 		}
 	}
-	maps.DeleteFunc(c.stands, func(stage chains.Stage, _ *stand) bool { return !told[stage] })
+	maps.DeleteFunc(c.stands, func(stage chains.Stage, _ *stand) bool {
+		c.lost = c.lost || !told[stage]
+		return !told[stage]
+	})
 	for _, e := range newest {
 		if e.Network != c.network.Name || e.Stage == "" {
 			continue
