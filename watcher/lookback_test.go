@@ -74,6 +74,31 @@ func TestSettlementLookBackAndReorg(t *testing.T) {
 	r.wantCounted(otherKind, 1)
 }
 
+// Where a reorg takes away the only event that is known of a kind, which a search ends at, the one before it is looked for.
+func TestSettlementLooksBackAfterAReorg(t *testing.T) {
+	t.Parallel()
+	r := onParent(t, newMemory(), 20)
+	r.mine(postedKind, upgradeKind)
+	r.follow()
+	r.source.before, r.source.looked = []chains.Block{past(15, postedKind)}, nil
+	r.chain.reorg(1, 2)
+	for range 3 {
+		r.follow()
+	}
+	r.wantLast(postedKind, minute(15))
+	r.mine(postedKind, upgradeKind)
+	r.follow()
+	r.chain.reorg(1, 2) // Now an older event is known, and of upgrades none is told.
+	for range 3 {
+		r.follow()
+	}
+	r.wantLast(postedKind, minute(15))
+	if want := []uint64{22}; !slices.Equal(r.source.looked, want) {
+		t.Errorf("looked back up to %v, want %v", r.source.looked, want)
+	}
+	r.wantCounted(postedKind, 1)
+}
+
 // When more is looked for than before, it is looked for in the past, too; as long as nothing changes, it is not.
 func TestSettlementLooksBackForWhatIsNew(t *testing.T) {
 	t.Parallel()
