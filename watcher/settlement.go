@@ -98,9 +98,7 @@ func (s *settling) do(step Step) {
 			s.count(e, b.Time)
 		}
 	case Reverted:
-		for kind, list := range s.happened { // Also what was found by looking back, of which the cursor knows nothing.
-			s.happened[kind] = slices.DeleteFunc(list, func(h happening) bool { return h.block >= b.Number })
-		}
+		s.drop(b.Number)
 		for _, e := range b.Events {
 			if !e.Back {
 				s.tracker.cursor.Owed = append(slices.Clone(s.tracker.cursor.Owed), e.Kind())
@@ -113,6 +111,18 @@ func (s *settling) do(step Step) {
 	case Restarted:
 		s.happened, s.again, s.tracker.cursor.Owed = make(map[chains.Event][]happening), true, nil
 	case Sampled:
+	}
+}
+
+// drop drops what happened from a block on, also what was found by looking back, of which the cursor knows nothing. Where
+// nothing is left of a kind, the one before is looked for: a search ends at the newest.
+func (s *settling) drop(from uint64) {
+	for kind, list := range s.happened {
+		_, known := s.newest(kind, false)
+		s.happened[kind] = slices.DeleteFunc(list, func(h happening) bool { return h.block >= from })
+		if _, left := s.newest(kind, false); known && !left && kind.Stage != "" {
+			s.again = true
+		}
 	}
 }
 
