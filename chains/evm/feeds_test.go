@@ -1,8 +1,10 @@
 package evm
 
 import (
+	"bytes"
 	"math/big"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -58,6 +60,50 @@ func TestFeed(t *testing.T) {
 		if got := prices.Of("ETH"); got != test.want || lasts.Round(10*time.Second) != test.lasts {
 			t.Errorf("%s: the price is %v for %s, want %v", test.name, got, lasts, test.want)
 		}
+	}
+}
+
+// readFeed has a feed of ETH at 2000 dollars be asked, which says that it has so many decimals, and gives the price, and how
+// much was asked.
+func readFeed(v *views, prices *chains.Prices, decimals int64) (price float64, asked int) {
+	now := time.Now().Unix()
+	_, list := v.all()
+	for _, view := range list {
+		answers := map[string][]byte{
+			"description()": description("ETH / USD"), "decimals()": encoded(decimals), "latestRoundData()": encoded(1, 200_000_000_000, now, now, 1),
+		}
+		for signature, answer := range answers {
+			if bytes.Equal(view.Data, CallData(signature)) {
+				_ = view.Take(answer)
+			}
+		}
+	}
+	return prices.Of("ETH"), len(list)
+}
+
+// An endpoint that is mistaken about a feed's decimals is not believed for longer than it takes to ask again: the next time
+// where that costs no call, else an hour.
+func TestDecimalsAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	for alone, soon := range map[bool]float64{false: 2000, true: 2000e-10} {
+		synctest.Test(t, func(t *testing.T) {
+			prices := chains.NewPrices()
+			v := newViews(chains.Network{PriceFeeds: []chains.Feed{{Currency: "ETH", Heartbeat: time.Hour}}}, chains.Environment{
+				Log: zap.NewNop(), Prices: prices, Observe: func(chains.Observation) {},
+			}, nil)
+			if alone {
+				v.alone = time.Now()
+			}
+			readFeed(v, prices, 18)
+			<-time.After(time.Minute)
+			if price, asked := readFeed(v, prices, 8); price != soon || alone && asked != 1 {
+				t.Errorf("alone %t: the price is %v after a minute, and %d views were asked", alone, price, asked)
+			}
+			<-time.After(feedRetry)
+			if price, asked := readFeed(v, prices, 8); price != 2000 || asked != 2 {
+				t.Errorf("alone %t: the price is %v after an hour, and %d views were asked", alone, price, asked)
+			}
+		})
 	}
 }
 
