@@ -313,16 +313,16 @@ func TestWrongFeedIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFeed(chains.Feed{Currency: "ETH", Heartbeat: time.Hour}, chains.Environment{Log: zap.NewNop()}, threeMinutes)
 		_ = f.takeDescription(description("BTC / USD"))
-		if len(f.views()) > 0 {
+		if len(f.views(true)) > 0 {
 			t.Error("it is asked for a price")
 		}
 		<-time.After(2 * time.Hour)
-		if len(f.views()) == 0 {
+		if len(f.views(true)) == 0 {
 			t.Fatal("it is never asked again")
 		}
 		_ = f.takeDescription(description("ETH / USD"))
 		_ = f.takeDecimals(encoded(8))
-		if len(f.views()) != 1 {
+		if len(f.views(true)) != 1 {
 			t.Error("it is not asked for the price alone")
 		}
 	})

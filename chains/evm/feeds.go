@@ -17,7 +17,8 @@ import (
 const (
 	// heartbeatSlack is by how much later than its heartbeat a feed may be updated (CHAINS.md section 16.1).
 	heartbeatSlack = 1.1
-	// feedRetry is after how long a feed is asked again that was of another coin: it may have been one endpoint's slip.
+	// feedRetry is after how long a feed is asked again that was of another coin, or for its decimals: it may have been one
+	// endpoint's slip.
 	feedRetry = time.Hour
 	// mostDecimals bounds what a feed can say of its decimals.
 	mostDecimals = 36
@@ -32,8 +33,9 @@ type feed struct {
 	env     chains.Environment
 	// last is how long what is read lasts.
 	last func() time.Duration
-	// decimals is how many of its digits are decimals; negative as long as it is not known.
+	// decimals is how many of its digits are decimals, told when it was told; negative as long as it is not known.
 	decimals int
+	told     time.Time
 	// right tells that the feed said that it is the one for this coin.
 	right bool
 	// wrong is when it last said something else.
@@ -44,23 +46,23 @@ func newFeed(f chains.Feed, env chains.Environment, last func() time.Duration) *
 	return &feed{Feed: f, address: common.HexToAddress(f.Address), env: env, last: last, decimals: -1}
 }
 
-// views lists what is to be asked: at first also what it is, to which only the next answer will be trusted.
-func (f *feed) views() []View {
+// views lists what is to be asked: at first also what it is, to which only the next answer will be trusted. The decimals are
+// asked for with each price, so that an endpoint that is mistaken about them is believed no longer than it is asked; where
+// they would take a call of their own, for feedRetry.
+func (f *feed) views(alone bool) []View {
+	view := func(signature string, take func([]byte) error) View {
+		return View{To: f.address, Data: CallData(signature), Take: take}
+	}
+	price := view("latestRoundData()", f.takeRound)
 	switch {
 	case time.Since(f.wrong) < feedRetry:
 		return nil
 	case !f.right || f.decimals < 0:
-		return []View{
-			{To: f.address, Data: CallData("description()"), Take: f.takeDescription},
-			{To: f.address, Data: CallData("decimals()"), Take: f.takeDecimals},
-			f.round(),
-		}
+		return []View{view("description()", f.takeDescription), view("decimals()", f.takeDecimals), price}
+	case alone && time.Since(f.told) < feedRetry:
+		return []View{price}
 	}
-	return []View{f.round()}
-}
-
-func (f *feed) round() View {
-	return View{To: f.address, Data: CallData("latestRoundData()"), Take: f.takeRound}
+	return []View{view("decimals()", f.takeDecimals), price}
 }
 
 // takeDescription makes sure that it is the feed of the coin: it calls itself "ETH / USD". Some say what made the price
@@ -91,7 +93,7 @@ func (f *feed) takeDecimals(answer []byte) error {
 		err = errors.New("it has too many decimals")
 	}
 	if err == nil {
-		f.decimals = int(n.Int64())
+		f.decimals, f.told = int(n.Int64()), time.Now()
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (v *views) any() bool { return len(v.stack) > 0 || len(v.feeds) > 0 || v.up
 // all lists what is to be read now. What fails in a feed fails nothing else.
 func (v *views) all() (needed, others []View) {
 	for _, f := range v.feeds {
-		others = append(others, f.views()...)
+		others = append(others, f.views(!v.alone.IsZero())...)
 	}
 	if v.uptime != nil {
 		others = append(others, v.uptime.view())
