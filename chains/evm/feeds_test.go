@@ -107,6 +107,28 @@ func TestDecimalsAreAskedAgain(t *testing.T) {
 	}
 }
 
+// Its name is the coin's as a whole: what is staked is worth something else.
+func TestFeedOfACoinThatIsCalledAlike(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"ETH / USD": true, "ETH/USD": true, "eth / usd": true, "SVR ETH / USD": true, "ETH / USD (SVR)": true, "ETH/USD-RefPrice": true,
+		"STETH / USD": false, "wstETH / USD": false, "cbETH/USD": false, "ETH / USDC": false, "BTC / USD": false, "ETH": false,
+		"ETH2 / USD": false,
+	} {
+		if names(text, "ETH") != want {
+			t.Errorf("%q is the price of ETH: %t", text, !want)
+		}
+	}
+	for text, want := range map[string]bool{"POL / USD": true, "MATIC / USD": true, "stMATIC / USD": false, "wstPOL / USD": false} {
+		if names(text, "POL") != want {
+			t.Errorf("%q is the price of POL: %t", text, !want)
+		}
+	}
+	if names("MATIC / USD", "ETH") || !names("xDAI / USD", "xDAI") {
+		t.Error("another coin is taken for this one")
+	}
+}
+
 // The sequencer's feed says 0 while it works.
 func TestUptime(t *testing.T) {
 	t.Parallel()
