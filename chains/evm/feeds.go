@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"regexp"
 	"strings"
 	"time"
 
@@ -80,11 +81,15 @@ func (f *feed) takeDescription(answer []byte) error {
 	return nil
 }
 
-// names tells whether a description is of a coin's price in dollars. POL was called MATIC.
+// names tells whether a description is of a coin's price in dollars, and not of one whose name only ends as the coin's does.
+// POL was called MATIC.
 func names(description, currency string) bool {
-	pair := strings.ToUpper(strings.ReplaceAll(description, " ", ""))
-	wanted := strings.ToUpper(currency)
-	return strings.Contains(pair, wanted+"/USD") || wanted == "POL" && strings.Contains(pair, "MATIC/USD")
+	coin := regexp.QuoteMeta(currency)
+	if strings.EqualFold(currency, "POL") {
+		coin = "(POL|MATIC)"
+	}
+	pair, err := regexp.MatchString(`(?i)\b`+coin+`\s*/\s*USD\b`, description)
+	return pair && err == nil
 }
 
 func (f *feed) takeDecimals(answer []byte) error {
