@@ -5,6 +5,8 @@ import (
 	"context"
 	"math/big"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm"
 	"github.com/layerwatch/layerwatch/chains/rpc"
@@ -57,20 +59,45 @@ const lastBlock = 1
 // newHeaderBlock has six fields; what old documents have, with five, matches nothing (CHAINS.md section 0, fact 13).
 const newHeaderBlock = "NewHeaderBlock(address,uint256,uint256,uint256,uint256,bytes32)"
 
+// resetHeaderBlock tells that the owner of the root chain has set it back: the checkpoints from one on are gone (0xPolygon's
+// contracts, root/RootChain.sol, setNextHeaderBlock).
+const resetHeaderBlock = "ResetHeaderBlock(address,uint256)"
+
 // settlement reads checkpoints. A checkpoint proves the blocks in it by the validators' signatures, and as nobody can
 // challenge it, they are final with it. No block is ever posted: the data stays on Polygon. Upgrades are not counted:
 // Polygon's proxies are not those of EIP-1967 and do not tell of them in its way (CHAINS.md section 5.4).
 func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
-	s := &evm.Settlement{Resolve: evm.ByNumber}
 	if n.Contracts["root_chain"] == "" {
-		return s, nil
+		return &evm.Settlement{}, nil
 	}
+	root := evm.Contract(n, "root_chain")
+	s := &evm.Settlement{Resolve: func(ctx context.Context, e chains.Event, own, parent evm.Node) (chains.Standing, error) {
+		if e.Back {
+			return lastCheckpointed(ctx, parent, root)
+		}
+		return evm.ByNumber(ctx, e, own, parent)
+	}}
 	for _, stage := range []chains.Stage{chains.Proven, chains.Final} {
-		s.Logs = append(s.Logs, evm.LogEvent{
-			Address: evm.Contract(n, "root_chain"), Topic: evm.Topic(newHeaderBlock), Stage: stage, Subject: evm.DataWord(lastBlock),
-		})
+		s.Logs = append(s.Logs,
+			evm.LogEvent{Address: root, Topic: evm.Topic(newHeaderBlock), Stage: stage, Subject: evm.DataWord(lastBlock)},
+			evm.LogEvent{Address: root, Topic: evm.Topic(resetHeaderBlock), Stage: stage, Subject: evm.TopicWord(2), Back: true})
 	}
 	return s, nil
+}
+
+// lastCheckpointed asks the root chain for the last block that is in a checkpoint. Which one that is after some are gone, no
+// event tells.
+func lastCheckpointed(ctx context.Context, parent evm.Node, root common.Address) (chains.Standing, error) {
+	answer, err := parent.Call(ctx, root, evm.CallData("getLastChildBlock()"))
+	if err != nil {
+		return chains.Standing{}, err
+	}
+	last, err := evm.Word(answer, 0)
+	if err != nil {
+		return chains.Standing{}, err
+	}
+	number, err := evm.NumberIn(chains.Hash(last))
+	return chains.Standing{Number: number}, err
 }
 
 // measure gives how far the base fee can move with the next block: since Lisovo a twentieth is all that consensus checks
