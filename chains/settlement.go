@@ -99,7 +99,7 @@ var (
 	}
 	ContractUpgrades = &Metric{
 		Name: "contract_upgrades_total", Kind: Counter, Stale: Hides,
-		Help: "Upgrades of the network's contracts on its parent (Upgraded events of their proxies). Of the families arbitrum, linea, opstack and scroll: the proxies of others have other events.",
+		Help: "Upgrades of the network's contracts on its parent, by Upgraded events of their proxies or what those have instead.",
 	}
 	SequencerUp = &Metric{
 		Name: "sequencer_up", Kind: Gauge,

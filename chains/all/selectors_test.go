@@ -83,7 +83,10 @@ func TestSelectorsAndTopics(t *testing.T) {
 			want[name] = hash
 		}
 	}
-	want["Upgraded(address)"] = "0xbc7cd75a20ee27fd9adebab32041f755214dbc6bffa90cc0225b39da2e5c2d3b" // EIP-1967.
+	want["Upgraded(address)"] = upgraded
+	want["UpgradedSecondary(address)"] = upgradedSecondary
+	want["ProxyUpdated(address,address)"] = proxyUpdated
+	want["DiamondCut((address,uint8,bool,bytes4[])[],address,bytes)"] = diamondCut
 	found := signatures(t)
 	for name, file := range found {
 		got := hexutil.Encode(evm.Selector(name))

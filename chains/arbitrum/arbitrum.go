@@ -70,7 +70,10 @@ func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlemen
 			evm.LogEvent{
 				Address: rollup, Topic: evm.Topic("AssertionConfirmed(bytes32,bytes32,bytes32)"), Stage: chains.Final,
 				Subject: evm.DataWord(confirmedBlock),
-			})
+			},
+			// Its proxy has two implementations: Upgraded tells of that for its owner, this of that for everybody else
+			// (nitro-contracts, libraries/DoubleLogicUUPSUpgradeable.sol).
+			evm.Upgrade(rollup, evm.Topic("UpgradedSecondary(address)")))
 	}
 	return s, nil
 }

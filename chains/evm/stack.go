@@ -65,7 +65,7 @@ type View struct {
 type Settlement struct {
 	// Logs are those that tell of it.
 	Logs []LogEvent
-	// Proxies are the contracts whose upgrades are counted.
+	// Proxies are the contracts whose upgrades are counted by Upgraded: see Upgrade for others.
 	Proxies []common.Address
 	// Tags are those of the network's own nodes that tell a stage.
 	Tags map[chains.Stage]chains.Tag
@@ -84,12 +84,18 @@ type LogEvent struct {
 	Address common.Address
 	// Topic is the hash of the event's signature.
 	Topic common.Hash
-	// Stage is what the block in question has reached.
+	// Stage is what the block in question has reached; empty for an upgrade.
 	Stage chains.Stage
 	// Subject gives the subject of the event, false where it is to be ignored; nil takes the first topic after the event's.
 	Subject func(Log) (chains.Hash, bool)
 	// Back tells that what had reached the stage is taken back as far as the subject.
 	Back bool
+}
+
+// Upgrade is a log by which a contract tells that it was upgraded, where that is not Upgraded.
+func Upgrade(contract common.Address, topic common.Hash) LogEvent {
+	none := func(Log) (chains.Hash, bool) { return chains.Hash{}, true }
+	return LogEvent{Address: contract, Topic: topic, Subject: none}
 }
 
 // Batches are the transactions from an address to another one that has no code.

@@ -64,8 +64,8 @@ const newHeaderBlock = "NewHeaderBlock(address,uint256,uint256,uint256,uint256,b
 const resetHeaderBlock = "ResetHeaderBlock(address,uint256)"
 
 // settlement reads checkpoints. A checkpoint proves the blocks in it by the validators' signatures, and as nobody can
-// challenge it, they are final with it. No block is ever posted: the data stays on Polygon. Upgrades are not counted:
-// Polygon's proxies are not those of EIP-1967 and do not tell of them in its way (CHAINS.md section 5.4).
+// challenge it, they are final with it. No block is ever posted: the data stays on Polygon. Polygon's proxies are not those of
+// EIP-1967 (CHAINS.md section 5.4) and tell of upgrades by an event of their own (0xPolygon's contracts, common/misc/Proxy.sol).
 func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
 	if n.Contracts["root_chain"] == "" {
 		return &evm.Settlement{}, nil
@@ -77,6 +77,7 @@ func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlemen
 		}
 		return evm.ByNumber(ctx, e, own, parent)
 	}}
+	s.Logs = []evm.LogEvent{evm.Upgrade(root, evm.Topic("ProxyUpdated(address,address)"))}
 	for _, stage := range []chains.Stage{chains.Proven, chains.Final} {
 		s.Logs = append(s.Logs,
 			evm.LogEvent{Address: root, Topic: evm.Topic(newHeaderBlock), Stage: stage, Subject: evm.DataWord(lastBlock)},

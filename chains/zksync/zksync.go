@@ -32,6 +32,7 @@ func stack() evm.Stack {
 
 // settlement reads what happens to batches, which the contract calls blocks (CHAINS.md section 8): a batch is posted when
 // it is committed and final when it is executed. The tags do not tell these: safe is before any of them (section 0, fact 20).
+// Upgrades are changes of the diamond's facets (era-contracts, state-transition/libraries/Diamond.sol).
 func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
 	s := &evm.Settlement{
 		Resolve: func(ctx context.Context, e chains.Event, own, _ evm.Node) (chains.Standing, error) {
@@ -50,6 +51,7 @@ func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlemen
 		log(chains.Proven, "BlocksVerification(uint256,uint256)", evm.TopicWord(2)),
 		log(chains.Final, "BlockExecution(uint256,bytes32,bytes32)", evm.TopicWord(1)),
 	}
+	s.Logs = append(s.Logs, evm.Upgrade(evm.Contract(n, "diamond"), evm.Topic(diamondCut)))
 	// A revert tells how many batches are left that are committed, proven and executed.
 	for i, stage := range chains.Stages() {
 		revert := log(stage, "BlocksRevert(uint256,uint256,uint256)", argument(i))
@@ -58,6 +60,8 @@ func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlemen
 	}
 	return s, nil
 }
+
+const diamondCut = "DiamondCut((address,uint8,bool,bytes4[])[],address,bytes)"
 
 // argument is a Subject that is one of the event's arguments, whether they are indexed or not.
 func argument(index int) func(evm.Log) (chains.Hash, bool) {
