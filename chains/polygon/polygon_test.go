@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm"
+	"github.com/layerwatch/layerwatch/chains/evm/evmtest"
+	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
 const rootChain = "0x86E4Dc95c7FBdBf52e33D563BbDB00823894C287"
@@ -120,6 +125,61 @@ func TestGasParamsAreOptional(t *testing.T) {
 		if len(f.samples()) != 0 {
 			t.Errorf("%+v: %v", n, f.samples())
 		}
+	}
+}
+
+// counting counts what it is asked.
+type counting struct {
+	node
+	asked *int
+}
+
+func (c counting) Ask(ctx context.Context, result any, method string, args ...any) error {
+	*c.asked++
+	return c.node.Ask(ctx, result, method, args...)
+}
+
+// Where nobody has the method, all endpoints are asked in vain each time, and the price is read the less often for it: it is
+// asked for once an hour then. One that was told is worth asking for.
+func TestGasParamsThatNobodyHas(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, asked := &fees{}, 0
+		refusing := node{err: &rpc.Error{Outcome: rpc.OutcomeRPCError, Code: rpc.MethodNotFound}}
+		reads := func(n node, minutes int) int {
+			asked = 0
+			for range minutes {
+				f.read(t.Context(), counting{n, &asked})()
+				<-time.After(time.Minute)
+			}
+			return asked
+		}
+		if got := reads(refusing, 120); got != 2 {
+			t.Errorf("it is asked for %d times in two hours where nobody has it", got)
+		}
+		if got := reads(node{err: errors.New("connection refused")}, 5); got != 5 {
+			t.Errorf("it is asked for %d times where nobody answers", got)
+		}
+		if got := reads(node{answer: `{"gasTarget":1,"baseFeeChangeDenominator":64}`}, 5); got != 5 {
+			t.Errorf("it is asked for %d times where it is told", got)
+		}
+		if got := reads(refusing, 30); got != 30 {
+			t.Errorf("it is asked for %d times where it was told a moment ago", got)
+		}
+	})
+}
+
+// Five endpoints without the method do not keep the rest from being read each minute.
+func TestPauseWhereNobodyHasGasParams(t *testing.T) {
+	t.Parallel()
+	node := evmtest.Start(evmtest.NewChain(evmtest.Options{ChainID: 1337, Seed: 1}))
+	t.Cleanup(node.Close)
+	network, _ := chains.CatalogueNetwork("polygon")
+	network.PriceFeeds = nil
+	reader := open(t, Family(), network, slices.Repeat([]*evmtest.Node{node}, 5)...).Source.(chains.FeeReader)
+	reader.ReadFees(t.Context())
+	if pause := reader.ReadFees(t.Context()); pause != time.Minute {
+		t.Errorf("fees are read again after %s", pause)
 	}
 }
 

@@ -22,11 +22,15 @@ const (
 	reset     = "0xca1d8316287f938830e225956a7bb10fd5a1a1506dd2eb3a476751a488117205"
 )
 
-// open opens a network at a simulated node.
-func open(t *testing.T, family chains.Family, n chains.Network, node *evmtest.Node) chains.Child {
+// open opens a network at simulated nodes.
+func open(t *testing.T, family chains.Family, n chains.Network, nodes ...*evmtest.Node) chains.Child {
 	t.Helper()
 	n.Family, n.ChainID, n.BlockInterval, n.StaleAfter, n.Genesis = family.Name, "1337", time.Second, time.Minute, chains.Hash{}
-	n.Endpoints = []chains.Endpoint{{Name: "node", URL: chains.NewSecret(node.URL()), Timeout: time.Minute, Batch: 4}}
+	n.Endpoints = nil
+	for i, node := range nodes {
+		e := chains.Endpoint{Name: string(rune('a' + i)), URL: chains.NewSecret(node.URL()), Timeout: time.Minute, Batch: 4}
+		n.Endpoints = append(n.Endpoints, e)
+	}
 	n = n.Complete()
 	source, err := family.Open(t.Context(), n, chains.Environment{Log: zap.NewNop(), Observe: func(chains.Observation) {}, Prices: chains.NewPrices()})
 	if err != nil {
