@@ -69,10 +69,16 @@ func (r reading) fresh() []chains.Sample {
 	return r.samples
 }
 
+// paramsRetry is how long the parameters are not asked for after nobody had them, if nobody told them as recently: all
+// endpoints are asked then, and what takes many calls is read less often.
+const paramsRetry = time.Hour
+
 // fees are what is read each minute. What operations cost does not depend on any of it: they cost what they do on
 // Ethereum, and nothing for data (CHAINS.md section 5.2).
 type fees struct {
-	params   reading
+	params reading
+	// refused is when nobody had them.
+	refused  time.Time
 	heimdall *heimdall
 }
 
@@ -93,8 +99,14 @@ type gasParams struct {
 // read never fails: not every node has the method, and the costs, which would vanish with an error, do not need it.
 func (f *fees) read(ctx context.Context, node asker) (take func()) {
 	_ = f.heimdall.read(ctx) // That it can't be read is seen by the metrics' absence.
+	if time.Since(f.refused) < paramsRetry && time.Since(f.params.at) > paramsRetry {
+		return func() {}
+	}
 	var params *gasParams
 	err := node.Ask(ctx, &params, "bor_getBlockGasParams", string(chains.Latest))
+	if evm.IsAnswer(err) {
+		return func() { f.refused = time.Now() }
+	}
 	if err != nil || params == nil || params.Target == nil || params.Denominator == nil {
 		return func() {}
 	}
