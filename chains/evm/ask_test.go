@@ -2,6 +2,7 @@ package evm
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -89,4 +90,45 @@ func TestChildWhoseFirstEndpointLacksTheBlock(t *testing.T) {
 	r.follow()
 	r.mustTell("")
 	r.mustStand("final 20", with(final(r.below.At(20).Hash)))
+}
+
+// A block that is not the one asked for, by its hash or its number, is no answer: the next endpoint is asked, and where there
+// is none, nothing is told.
+func TestChildWhoseFirstEndpointGivesAnotherBlock(t *testing.T) {
+	t.Parallel()
+	for name, event := range map[string]func(r *rig) chains.Event{
+		"final 20":  func(r *rig) chains.Event { return final(r.below.At(20).Hash) },
+		"posted 20": func(*rig) chains.Event { return posted(20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, 1, simpleRules())
+			other := string(r.below.At(25).JSON())
+			lying := reach(r.node, overHTTP)
+			r.child = r.open("child", r.child.stack, lying)
+			r.settlement = r.settle(chains.Child{Network: r.child.network, Source: r.child})
+			r.follow()
+			r.mustTell("")
+			r.node.Configure(func(c *evmtest.Settings) {
+				c.Answer = func(method string, params []json.RawMessage) (string, int, string) {
+					if strings.HasPrefix(method, "eth_getBlockBy") && len(params) == 2 {
+						return other, 0, ""
+					}
+					return "", 0, ""
+				}
+			})
+			if _, err := r.stands(with(event(r))); chains.ReasonOf(err) != "bad_response" {
+				t.Errorf("the failure is %v", err)
+			}
+			if s := r.children[0].at(event(r).Stage); s.Number == 25 || !s.Time.IsZero() {
+				t.Errorf("another block is told: %v", s.Standing)
+			}
+			honest := reach(serve(t, r.below), overHTTP)
+			lying.Name, honest.Name = "a", "b"
+			r.child = r.open("child", r.child.stack, lying, honest)
+			r.settlement = r.settle(chains.Child{Network: r.child.network, Source: r.child})
+			r.mustTell("")
+			r.mustStand(name, with(event(r)))
+		})
+	}
 }
