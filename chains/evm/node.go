@@ -31,6 +31,10 @@ var errUnanswered = errors.New("there is no answer")
 
 // Ask calls a method. An endpoint that can't tell is passed over; where none can, that is the answer: see IsAnswer.
 func (n Node) Ask(ctx context.Context, result any, method string, args ...any) error {
+	return n.ask(ctx, rpc.Call{Method: method, Args: args, Result: result})
+}
+
+func (n Node) ask(ctx context.Context, wanted rpc.Call) error {
 	var (
 		answered bool
 		answer   error
@@ -39,12 +43,12 @@ func (n Node) Ask(ctx context.Context, result any, method string, args ...any) e
 		if n.calls != nil {
 			*n.calls++
 		}
-		call := &rpc.Call{Method: method, Args: args, Result: result}
-		if err := r.do(ctx, call); err != nil {
+		call := wanted
+		if err := r.do(ctx, &call); err != nil {
 			return err
 		}
 		answered, answer = true, call.Err
-		if call.Err == nil && isNull(result) || call.Err != nil && !rpc.IsRevert(call.Err) {
+		if call.Err == nil && isNull(wanted.Result) || call.Err != nil && !rpc.IsRevert(call.Err) {
 			return fmt.Errorf("%w: it can't tell", rpc.ErrPassOver)
 		}
 		return nil
@@ -56,7 +60,7 @@ func (n Node) Ask(ctx context.Context, result any, method string, args ...any) e
 		err = fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", method, err)
+		return fmt.Errorf("ask %s: %w", wanted.Method, err)
 	}
 	return nil
 }
@@ -83,24 +87,34 @@ func callArguments(to common.Address, data []byte) map[string]any {
 
 // Block reads the block of a number.
 func (n Node) Block(ctx context.Context, number uint64) (chains.Block, error) {
-	return n.block(ctx, "eth_getBlockByNumber", hexutil.EncodeUint64(number))
+	var b *Block
+	return n.askBlock(ctx, &b, *blockCall(hexutil.EncodeUint64(number), &b))
 }
 
 // BlockOf reads the block of a hash.
 func (n Node) BlockOf(ctx context.Context, hash common.Hash) (chains.Block, error) {
-	return n.block(ctx, "eth_getBlockByHash", hash.Hex())
+	var b *Block
+	return n.askBlock(ctx, &b, rpc.Call{Method: "eth_getBlockByHash", Args: []any{hash.Hex(), false}, Result: &b, Check: func() error {
+		if err := b.validate(); b == nil || err != nil {
+			return err
+		}
+		if b.Hash != hash {
+			return rpc.BadResponse("asked for block %s, got block %s", hash, b.Hash)
+		}
+		return nil
+	}})
 }
 
-func (n Node) block(ctx context.Context, method, which string) (chains.Block, error) {
-	var b *Block
-	if err := n.Ask(ctx, &b, method, which, false); err != nil {
+func (n Node) askBlock(ctx context.Context, b **Block, call rpc.Call) (chains.Block, error) {
+	err := n.ask(ctx, call)
+	if err == nil { // One that was refused may be what is left where others have none.
+		err = call.Check()
+	}
+	switch {
+	case err != nil:
 		return chains.Block{}, err
+	case *b == nil:
+		return chains.Block{}, fmt.Errorf("ask %s: %w", call.Method, chains.ErrNotYet)
 	}
-	if b == nil {
-		return chains.Block{}, fmt.Errorf("ask %s: %w", method, chains.ErrNotYet)
-	}
-	if err := b.validate(); err != nil {
-		return chains.Block{}, fmt.Errorf("ask %s: %w", method, err)
-	}
-	return b.toBlock(), nil
+	return (*b).toBlock(), nil
 }
