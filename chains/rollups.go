@@ -84,6 +84,7 @@ func zeroKnowledge() []Network {
 			Endpoints: public("https://rpc.scroll.io", "https://scroll.drpc.org", "https://scroll.api.pocket.network",
 				"https://public.1rpc.io/scroll"),
 			Contracts:  map[string]string{"scroll_chain": "0xa13BAF47339d63B743e7Da8741db5456DAc1E556"},
+			Options:    map[string]Secret{"posted_tag": NewSecret("safe"), "final_tag": NewSecret("finalized")},
 			UptimeFeed: "0x45c2b8C204568A03Dc7A2E32B71D67Fe97F908A9",
 		},
 		{

@@ -22,8 +22,8 @@ func stack() evm.Stack {
 	return evm.Stack{
 		Name: "scroll",
 		Stages: map[chains.Stage]string{
-			chains.Posted: "batches committed; no block without `posted_tag`",
-			chains.Proven: "batches finalized; no block without `final_tag`",
+			chains.Posted: "batches committed; the block by `posted_tag`",
+			chains.Proven: "batches finalized; the block by `final_tag`",
 			chains.Final:  "as proven",
 		},
 		Contracts: []chains.Setting{
@@ -55,9 +55,11 @@ func validate(n chains.Network) error {
 	return nil
 }
 
-// settlement reads what happens to batches (CHAINS.md section 10). With which block a batch ends, neither the events nor a
-// node tells, and what the tags mean is not known for sure (section 18): whoever knows it for his nodes says so in the
-// options. Without them, the events and their times are all that is told. Its proxy is OpenZeppelin's transparent one
+// settlement reads what happens to batches (CHAINS.md section 10). With which block a batch ends, the events do not tell, but
+// the tags do, as the options have them: those of the catalogue are by the nodes' sources. In rollup-node
+// (crates/chain-orchestrator), safe is the last block of a committed batch and finalized that of one finalized in a final block
+// of Ethereum; in Scroll's go-ethereum (rollup/rollup_sync_service), finalized is that of the last FinalizeBatch, and safe
+// null. Without the options, the events and their times are all that is told. Its proxy is OpenZeppelin's transparent one
 // (scroll-contracts, scripts/foundry/DeployL1BridgeProxyPlaceholder.s.sol), which tells of upgrades by Upgraded.
 func settlement(_ context.Context, n chains.Network, _ evm.Node) (*evm.Settlement, error) {
 	s := &evm.Settlement{
