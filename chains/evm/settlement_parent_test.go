@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,33 @@ func (r *rig) mustTell(want string) chains.Block {
 		r.t.Errorf("block %d tells %q, want %q", b.Number, got, want)
 	}
 	return b
+}
+
+// A log that is told twice, as some nodes do and those who put answers together, is one event. Logs that differ are two, even
+// if they have the same place in the block, which happens too.
+func TestLogThatIsToldTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, simpleRules())
+	r.follow()
+	r.mustTell("")
+	for _, mined := range []int{1, 3} { // One block by its hash, and several by their numbers.
+		r.chain.Mine(mined)
+		b := r.chain.Head()
+		log := func(number uint64) string {
+			return members{
+				"address": inbox, "topics": []any{postedLog, common.BytesToHash(encoded(int64(number)))}, "data": "0x", "blockHash": b.Hash,
+				"blockNumber": hex(b.Number), "logIndex": "0x1", "transactionHash": hashOf(7), "removed": false,
+			}.String()
+		}
+		r.parents[0].Configure(func(c *evmtest.Settings) {
+			c.Answer = always("eth_getLogs", "["+log(30)+","+log(31)+","+log(30)+"]", 0, "")
+		})
+		r.follow()
+		blocks, err := r.blocks(b.Number)
+		if got, want := told(blocks...), fmt.Sprintf("%d: posted 30, posted 31", b.Number); !strings.HasSuffix(got, want) || err != nil {
+			t.Errorf("it tells %q, want %q at the end: %v", got, want, err)
+		}
+	}
 }
 
 func TestEventsOfABlock(t *testing.T) {
