@@ -49,7 +49,7 @@ func (f logFilter) empty() bool { return len(f.addresses) == 0 }
 func (f logFilter) ofBlock(hash chains.Hash, result *[]Log) *rpc.Call {
 	call := f.call(map[string]any{"blockHash": hash.String()}, result)
 	call.Check = func() error {
-		return checkLogs(*result, func(l Log) bool { return chains.Hash(l.BlockHash) == hash })
+		return checkLogs(result, func(l Log) bool { return chains.Hash(l.BlockHash) == hash })
 	}
 	return call
 }
@@ -58,7 +58,7 @@ func (f logFilter) ofBlock(hash chains.Hash, result *[]Log) *rpc.Call {
 func (f logFilter) ofRange(from, to uint64, result *[]Log) *rpc.Call {
 	call := f.call(map[string]any{"fromBlock": hexutil.Uint64(from), "toBlock": hexutil.Uint64(to)}, result)
 	call.Check = func() error {
-		return checkLogs(*result, func(l Log) bool { return uint64(l.BlockNumber) >= from && uint64(l.BlockNumber) <= to })
+		return checkLogs(result, func(l Log) bool { return uint64(l.BlockNumber) >= from && uint64(l.BlockNumber) <= to })
 	}
 	return call
 }
@@ -68,8 +68,9 @@ func (f logFilter) call(arguments map[string]any, result *[]Log) *rpc.Call {
 	return &rpc.Call{Method: "eth_getLogs", Args: []any{arguments}, Result: result}
 }
 
-// checkLogs judges whether logs are of the blocks that were asked for, and brings them into order.
-func checkLogs(logs []Log, of func(Log) bool) error {
+// checkLogs judges whether logs are of the blocks that were asked for, and brings them into order, each once.
+func checkLogs(result *[]Log, of func(Log) bool) error {
+	logs := *result
 	if logs == nil { // The answer is null, which is not the same as no logs.
 		return rpc.BadResponse("the endpoint gives no list of logs")
 	}
@@ -83,6 +84,14 @@ func checkLogs(logs []Log, of func(Log) bool) error {
 			return int(int64(a.BlockNumber) - int64(b.BlockNumber))
 		}
 		return int(int64(a.Index) - int64(b.Index))
+	})
+	// Some nodes tell one twice; some give two the same index, which are told apart by the rest.
+	told := make(map[string]bool, len(logs))
+	*result = slices.DeleteFunc(logs, func(l Log) bool {
+		text := fmt.Sprint(l)
+		again := told[text]
+		told[text] = true
+		return again
 	})
 	return nil
 }
