@@ -82,8 +82,9 @@ func gameOf(respected common.Hash) func(evm.Log) (chains.Hash, bool) {
 	}
 }
 
-// gameBlock asks a game for the block that it is about; later games call it a sequence number.
-func gameBlock(ctx context.Context, e chains.Event, _, parent evm.Node) (chains.Standing, error) {
+// gameBlock asks a game for the block that it is about; later games call it a sequence number. Anybody can make a game about a
+// block that will never be, so what is only claimed must be a block that the network has; its time comes with it.
+func gameBlock(ctx context.Context, e chains.Event, own, parent evm.Node) (chains.Standing, error) {
 	game := evm.AddressIn(common.Hash(e.Subject))
 	number, err := ask(ctx, parent, game, "l2BlockNumber()")
 	if evm.IsAnswer(err) {
@@ -93,7 +94,11 @@ func gameBlock(ctx context.Context, e chains.Event, _, parent evm.Node) (chains.
 		return chains.Standing{}, err
 	}
 	block, err := evm.NumberIn(chains.Hash(number))
-	return chains.Standing{Number: block}, err
+	if err != nil || e.Stage != chains.Proven {
+		return chains.Standing{Number: block}, err
+	}
+	b, err := own.Block(ctx, block)
+	return chains.Standing{Number: b.Number, Time: b.Time}, err
 }
 
 // ask calls a function that gives one word.
