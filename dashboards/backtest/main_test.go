@@ -87,6 +87,29 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// Fees that rise for two minutes, fall and rise again have a middle, whatever the pace at which one looks at them.
+func TestReplayOfWaves(t *testing.T) {
+	t.Parallel()
+	var values []float64
+	for range normalBlocks/10 + 10 {
+		for rise := range 10 {
+			values = append(values, 10e9+float64(rise)*0.2e9, 1)
+		}
+	}
+	blocks := blocksOf(append(values, 33e9, 30, 10e9, 100)...)
+	h := span(trial{rules: []string{"fees.yaml"}, step: scrapeInterval}, blocks)
+	h.series = []series{{metric("base_fee_wei", "ethereum"), newest(blocks, seen, time.Minute)}}
+	fired, err := replay("../rules", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	happened := spikes(blocks, normals(blocks), 3)
+	v := judge(3*time.Minute, happened, fired[alert{"LayerwatchFeeSpike", "warning"}])
+	if len(fired) != 1 || len(v.spikes) != 1 || v.missed+v.late+v.twice != 0 {
+		t.Errorf("fired %v: %+v", fired, v)
+	}
+}
+
 func TestHistoryThatIsAbsent(t *testing.T) {
 	t.Parallel()
 	for _, prepare := range trials() {
