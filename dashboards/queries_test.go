@@ -123,6 +123,25 @@ func neverZero(expr parser.Expr) bool {
 	return false
 }
 
+// A block that two replicas count is one block.
+func TestHeatmapsCountABlockOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ Dashboard, p Panel) {
+		if p.Type != "heatmap" {
+			return
+		}
+		for _, q := range p.Targets {
+			sum, ok := parse(t, q.RefID, q.Expr).(*parser.AggregateExpr)
+			if !ok {
+				t.Fatalf("%s does not put buckets together: %s", q.RefID, q.Expr)
+			}
+			if most, ok := sum.Expr.(*parser.AggregateExpr); !ok || most.Op != parser.MAX || !slices.Contains(most.Grouping, "network") {
+				t.Errorf("%s adds up what replicas count: %s", q.RefID, q.Expr)
+			}
+		}
+	})
+}
+
 // A legend that names a label which is not there would be empty.
 func TestLegends(t *testing.T) {
 	t.Parallel()
