@@ -62,9 +62,9 @@ func quantile(q float64, by, name, window string, matchers ...string) string {
 	return fmt.Sprintf("histogram_quantile(%g, sum by (%s, le) (rate(%s[%s])))", q, by, series(name+"_bucket", matchers...), window)
 }
 
-// buckets are a histogram's classic buckets, for a heatmap.
+// buckets are a histogram's classic buckets, for a heatmap: of blocks, which every replica counts alike.
 func buckets(name string) string {
-	return fmt.Sprintf("sum by (le) (increase(%s[$__rate_interval]))", series(name+"_bucket"))
+	return fmt.Sprintf("sum by (le) (max by (network, le) (increase(%s[$__rate_interval])))", series(name+"_bucket"))
 }
 
 // age is how long ago a time was, never less than nothing: a block may be dated ahead.
