@@ -45,6 +45,7 @@ func brokenBlocks() map[string]struct {
 		"a number with zeros":    {h.with("number", "0x07"), ""},
 		"a number of 65 bits":    {h.with("number", "0x10000000000000000"), ""},
 		"a number that is true":  {h.with("number", true), ""},
+		"a number of the end":    {h.with("number", hex(math.MaxUint64)), "no number that can be true"},
 		"a timestamp of a text":  {h.with("timestamp", "2026-10-05T09:28:52Z"), ""},
 		"a timestamp of the end": {h.with("timestamp", hex(math.MaxUint64)), "no timestamp that can be true"},
 		"milliseconds as time":   {h.with("timestamp", hex(1773182315000)), "no timestamp that can be true"},
@@ -239,7 +240,7 @@ func TestBrokenCheck(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
 		"null": "null", "a negative number": `"-0x1"`, "a number of JSON": "7", "a text": `"seven"`, "an object": "{}",
-		"65 bits": `"0x10000000000000000"`,
+		"65 bits": `"0x10000000000000000"`, "a number of the end": `"0xffffffffffffffff"`,
 	} {
 		n := newNode(t)
 		n.result("eth_blockNumber", answer)
