@@ -37,6 +37,9 @@ type Block struct {
 // maxTimestamp is the end of the year 9999: what is beyond can't be written down (time.Time.MarshalJSON).
 const maxTimestamp = 253402300799
 
+// maxNumber is what a float64 counts exactly: no metric can tell of blocks beyond.
+const maxNumber = 1 << 53
+
 // maxGas is what a float64 counts exactly; sums of it do not overflow.
 const maxGas = 1 << 53
 
@@ -48,6 +51,8 @@ func (b *Block) validate() error {
 		return nil
 	case b.Number == nil:
 		return rpc.BadResponse("the block has no number")
+	case checkNumber(*b.Number) != nil:
+		return checkNumber(*b.Number)
 	case b.Hash == common.Hash{}:
 		return rpc.BadResponse("block %d has no hash", *b.Number)
 	case b.ParentHash == nil, *b.ParentHash == common.Hash{} && *b.Number > 0:
@@ -58,6 +63,13 @@ func (b *Block) validate() error {
 		return rpc.BadResponse("block %d has more gas than there can be", *b.Number)
 	case b.BaseFee != nil && b.BaseFee.ToInt().Sign() < 0:
 		return rpc.BadResponse("block %d has a negative base fee", *b.Number)
+	}
+	return nil
+}
+
+func checkNumber(number hexutil.Uint64) error {
+	if number > maxNumber {
+		return rpc.BadResponse("a block has no number that can be true: %d", number)
 	}
 	return nil
 }

@@ -266,7 +266,7 @@ func (r *Reader) check(ctx context.Context, settled func() chains.Settled) error
 		ours   *Block
 		known  = settled()
 	)
-	calls := []*rpc.Call{{Method: "eth_blockNumber", Result: &number}}
+	calls := []*rpc.Call{{Method: "eth_blockNumber", Result: &number, Check: func() error { return checkNumber(number) }}}
 	if !known.Hash.IsZero() {
 		calls = append(calls, blockCall(hexutil.EncodeUint64(known.Number), &ours))
 	}
