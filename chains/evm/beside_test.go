@@ -2,12 +2,14 @@ package evm
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/layerwatch/layerwatch/chains"
+	"github.com/layerwatch/layerwatch/chains/evm/evmtest"
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
@@ -43,6 +45,65 @@ func TestEndpointsInTurns(t *testing.T) {
 	for _, line := range logs.All() {
 		t.Errorf("logged: %s %v", line.Message, line.ContextMap())
 	}
+}
+
+// An endpoint that served badly beside the blocks gets its place back in time. That is no proof that it works again, and its
+// next failure of the same kind is no news.
+func TestEndpointBesideIsNotSaidToWorkAgain(t *testing.T) {
+	t.Parallel()
+	_, node := simulate(t)
+	network := devnet(4)
+	network.Endpoints = []chains.Endpoint{reach(node, overHTTP)}
+	core, logs := observer.New(zap.InfoLevel)
+	opened, err := Family().Open(t.Context(), network.Complete(), chains.Environment{
+		Log: zap.New(core), Observe: func(chains.Observation) {}, Prices: chains.NewPrices(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	s := opened.(*source)
+	ask := func() error {
+		return s.beside.Try(t.Context(), func(ctx context.Context, r *Reader) error { return r.identify(ctx) })
+	}
+	said := func() (lines []string) {
+		for _, line := range logs.FilterLoggerName("beside").TakeAll() {
+			lines = append(lines, line.Message)
+		}
+		_ = logs.TakeAll()
+		return lines
+	}
+	expect := func(when string, want ...string) {
+		t.Helper()
+		if got := said(); !slices.Equal(got, want) {
+			t.Errorf("%s: said %q, want %q", when, got, want)
+		}
+	}
+
+	node.Break(evmtest.WrongChainID(5))
+	mustFail(t, ask(), "wrong_chain")
+	expect("when it fails", "endpoint failed")
+	for range 3 {
+		for range 2 { // At the first, it was used since the last.
+			s.Check(t.Context(), unsettled)
+		}
+		s.beside.Members(func(_ string, up, _ bool, _ string) {
+			if !up {
+				t.Error("it does not get its place back")
+			}
+		})
+		expect("when it gets its place back")
+		mustFail(t, ask(), "wrong_chain")
+		expect("when it fails as before")
+	}
+	node.Mend()
+	for range 2 {
+		s.Check(t.Context(), unsettled)
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	expect("when it serves", "endpoint works again")
 }
 
 // readersBeside are the readers of those who ask for something beside the blocks.
