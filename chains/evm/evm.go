@@ -110,8 +110,7 @@ func (s *source) Try(ctx context.Context, use func(context.Context, chains.Reade
 // Check implements chains.Source.
 func (s *source) Check(ctx context.Context, settled func() chains.Settled) {
 	s.pool.Check(ctx, func(ctx context.Context, r *Reader) error { return r.check(ctx, settled) })
-	// Time alone gives those back their place that did not serve: there is nothing that all can be asked.
-	s.beside.Check(ctx, func(context.Context, *Reader) error { return nil })
+	s.beside.Forgive() // There is nothing that all can be asked.
 }
 
 // ReadFees implements chains.FeeReader. It is not the endpoint in use that is asked, but whichever answers.

@@ -63,6 +63,8 @@ type member[R any] struct {
 	problem string
 	// category is the Reason of the problem: a failure of another kind is worth a line.
 	category string
+	// forgiven tells that it is up because of Forgive, which nobody has seen.
+	forgiven bool
 	// trusted is from when on an endpoint that passes checks is preferred again: the next failure in use makes the wait
 	// longer, because there are endpoints that answer a check and nothing else.
 	trusted time.Time
@@ -146,6 +148,20 @@ func (p *Pool[R]) Check(ctx context.Context, check func(context.Context, R) erro
 	group.Wait()
 }
 
+// Forgive gives every endpoint that was not used since the last Forgive its place back, where there is nothing that all can
+// be asked instead. How it does is not said: only its next use will show that.
+func (p *Pool[R]) Forgive() {
+	for _, m := range p.members {
+		m.mu.Lock()
+		if !m.used {
+			m.forgiven = m.forgiven || m.known && !m.up
+			m.up, m.known, m.problem = true, true, ""
+		}
+		m.used = false
+		m.mu.Unlock()
+	}
+}
+
 // Lags tells whether an endpoint is behind the others.
 func (p *Pool[R]) Lags(name string) bool {
 	for _, m := range p.members {
@@ -219,7 +235,8 @@ func (p *Pool[R]) useOne(ctx context.Context, m *member[R], use func(context.Con
 // settle notes how a use went, and says so when it went otherwise than the one before.
 func (p *Pool[R]) settle(m *member[R], err error) {
 	m.mu.Lock()
-	wasUp, wasKnown, category := m.up, m.known, m.category
+	wasUp, wasKnown, category := m.up && !m.forgiven, m.known, m.category
+	m.forgiven = false
 	m.up, m.known, m.problem, m.category = err == nil, true, "", categoryOf(err)
 	if err != nil {
 		m.problem = err.Error()
