@@ -202,6 +202,33 @@ func TestWatchAgain(t *testing.T) {
 	})
 }
 
+// A network that is given another chain id is another network: nothing of the one before is told of it.
+func TestWatchAnotherChain(t *testing.T) {
+	t.Parallel()
+	r := watching(t)
+	observe(r, time.Now(), chains.NetworkUp.Sample(1), chains.NetworkLastRead.Sample(7), chains.BlockNumber.Sample(9, "latest"),
+		chains.BlockTimestamp.Sample(8, "latest"), chains.Blocks.Sample(5), chains.ReorgDepth.Sample(2),
+		chains.EndpointBlockNumber.Sample(9, "node"), chains.EndpointUp.Sample(1, "node"))
+	other := devnet()
+	other.ChainID, other.Endpoints = "4242", []chains.Endpoint{{Name: "node"}}
+	r.Watch(other)
+	expect(t, r, "before it was read", map[string]string{
+		`network_up{network="devnet"}`:                                                                           "0",
+		`network_last_read_timestamp_seconds{network="devnet"}`:                                                  "",
+		`block_number{network="devnet",tag="latest"}`:                                                            "",
+		`block_timestamp_seconds{network="devnet",tag="latest"}`:                                                 "",
+		`endpoint_block_number{endpoint="node",network="devnet"}`:                                                "",
+		`endpoint_up{endpoint="node",network="devnet"}`:                                                          "",
+		`endpoint_wrong_chain_total{endpoint="node",network="devnet"}`:                                           "0",
+		`blocks_total{network="devnet"}`:                                                                         "0",
+		`reorg_depth_blocks_count{network="devnet"}`:                                                             "0",
+		`network_info{chain_id="4242",currency="ETH",family="evm",layer="2",network="devnet",parent="ethereum"}`: "1",
+	})
+	if n := seriesOf(t, r, "network_info"); n != 1 {
+		t.Errorf("the network is described %d times", n)
+	}
+}
+
 func TestForget(t *testing.T) {
 	t.Parallel()
 	// One network's name is the beginning of the other's.
