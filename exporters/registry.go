@@ -33,6 +33,7 @@ type Registry struct {
 // network holds the series of one network.
 type network struct {
 	name       string
+	chainID    string
 	staleAfter time.Duration
 	read       time.Time // of the last successful read
 	series     map[string]*series
@@ -78,13 +79,18 @@ func ownLabels(m *chains.Metric) []string {
 }
 
 // Watch implements watcher.Recorder. The counters of a network that was known before go on; what
-// described it, and what was told of endpoints that it no longer has, does not.
+// described it, and what was told of endpoints that it no longer has, does not. With another chain id it is another network,
+// of which nothing is known yet.
 func (r *Registry) Watch(n chains.Network) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	net, ok := r.networks[n.Name]
+	if ok && net.chainID != n.ChainID {
+		r.forget(net)
+		ok = false
+	}
 	if !ok {
-		net = &network{name: n.Name, series: make(map[string]*series)}
+		net = &network{name: n.Name, chainID: n.ChainID, series: make(map[string]*series)}
 		r.networks[n.Name] = net
 	}
 	net.staleAfter = n.StaleAfter
@@ -127,9 +133,14 @@ func (r *Registry) Forget(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if net, ok := r.networks[name]; ok {
-		net.drop(func(*series) bool { return true })
-		delete(r.networks, name)
+		r.forget(net)
 	}
+}
+
+// forget drops all that was told of a network. The lock is held.
+func (r *Registry) forget(net *network) {
+	net.drop(func(*series) bool { return true })
+	delete(r.networks, net.name)
 }
 
 // Observe implements watcher.Recorder.
