@@ -74,6 +74,9 @@ func main() {
 func run(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // From the start on: until then, one would end the process.
+	defer signal.Stop(hangups)
 	log, err := o.log.logger(os.Stderr)
 	if err != nil {
 		return err
@@ -104,7 +107,7 @@ func run(o options) error {
 	if o.lifecycle {
 		server.Reload = reload
 	}
-	go onHangup(ctx, reload)
+	go onHangup(ctx, hangups, reload)
 	err = server.Run(ctx, o.web)
 	stop()
 	return errors.Join(err, waitFor(group.Wait, log))

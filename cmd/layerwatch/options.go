@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -81,10 +79,7 @@ func (r *reloader) reload() error {
 }
 
 // onHangup reloads at each SIGHUP until the context ends.
-func onHangup(ctx context.Context, reload func() error) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+func onHangup(ctx context.Context, hangups <-chan os.Signal, reload func() error) {
 	for {
 		select {
 		case <-ctx.Done():
