@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -40,4 +41,16 @@ func TestFeesOfPayments(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
+}
+
+// A parent that is not in the configuration is not waited for.
+func TestFeesWithoutAParent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		await(t.Context(), nil)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("waited for %s for nobody", took)
+		}
+	})
 }
