@@ -92,8 +92,11 @@ func printFees(out io.Writer, loader *config.Loader, file, format string, log *z
 	return err
 }
 
-// await waits for a parent to be read, but not for long: without it, most can be told.
+// await waits for a parent to be read, but not for long: without it, most can be told. It is nil where nobody reads it.
 func await(ctx context.Context, parent <-chan struct{}) {
+	if parent == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, parentTimeout)
 	defer cancel()
 	select {
