@@ -87,8 +87,8 @@ func (c *Client) Scrub(text string) string {
 }
 
 // scrubber makes a function that makes a server's own words fit to be shown: no secret stays in them, and of a secret URL
-// no part that could be a key, in whatever encoding servers echo it, nor control characters, nor more than maxMessage
-// bytes.
+// no part that could be a key, in whatever encoding servers echo it, nor of other URLs more than hosts are known by, nor
+// control characters, nor more than maxMessage bytes.
 func scrubber(secrets ...Secret) func(string) string {
 	var forms []string
 	for _, secret := range secrets {
@@ -125,7 +125,7 @@ func scrubber(secrets ...Secret) func(string) string {
 			}
 			return r
 		}, text)
-		if len(text) > maxMessage {
+		if text = hideURLs(text); len(text) > maxMessage {
 			text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 		}
 		return text
