@@ -48,7 +48,8 @@ var moreMutations = []mutation{
 	{"what the cursor has is known twice", "settlement.go", "h.block == b.Number && h.Event == e", "false && h.block == 0", "TestSettlementOfANetwork"},
 	{"five failures end looking back", "settlement.go", "time.Since(s.failedAt) < lookBackAgain", "true", "TestSettlementLookBackIsTried"},
 	{"failures do not delay looking back", "settlement.go", "s.failed >= lookBackTries && ", "false && ", "TestSettlementLookBackIsTried"},
-	{"what was found stays after a reorg", "settlement.go", "return h.block >= b.Number })\n\t\t}", "return h.block >= b.Number && len(b.Events) > 0 })\n\t\t}", "TestSettlementLookBackAnd"},
+	{"what was found stays after a reorg", "settlement.go", "\t\ts.drop(b.Number)\n", "\t\tif len(b.Events) > 0 {\n\t\t\ts.drop(b.Number)\n\t\t}\n", "TestSettlementLookBackAnd"},
+	{"what a reorg took is not looked for again", "settlement.go", "s.again = true\n\t\t}\n\t}", "_ = left\n\t\t}\n\t}", "TestSettlementLooksBackAfterAReorg$"},
 
 	{"a missing announcement is noticed late", "schedule.go", "min(2*s.interval+time.Second, s.stale/4)", "s.stale/4", "TestAnnouncementThatIsMissing"},
 	{"announcements overrule thrift", "schedule.go", "if thrift <= 1 {", "if thrift <= 1000 {", "TestThrift$"},
