@@ -1,47 +1,14 @@
 package all
 
 import (
-	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"go.uber.org/zap"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm/evmtest"
 )
-
-// openAt opens a network at a simulated node.
-func openAt(t *testing.T, n chains.Network, node *evmtest.Node) chains.Child {
-	t.Helper()
-	n.ChainID, n.Genesis = "1337", chains.Hash{}
-	n.Endpoints = []chains.Endpoint{{Name: "node", URL: chains.NewSecret(node.URL()), Timeout: time.Minute, Batch: 4}}
-	family, _ := chains.FamilyNamed(Families(), n.Family)
-	source, err := family.Open(t.Context(), n.Complete(), chains.Environment{
-		Log: zap.NewNop(), Observe: func(chains.Observation) {}, Prices: chains.NewPrices(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(source.Close)
-	return chains.Child{Network: n, Source: source}
-}
-
-// headOf reads the newest block of a source.
-func headOf(t *testing.T, s chains.Source) (b chains.Block) {
-	t.Helper()
-	err := s.Try(t.Context(), func(ctx context.Context, r chains.Reader) error {
-		heads, err := r.Heads(ctx)
-		b = heads.Latest
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // By which log contracts tell that they were upgraded: their topics as sources other than the families' code have them.
 const (
@@ -86,10 +53,14 @@ func TestUpgradesAreCounted(t *testing.T) {
 				log.Topics = append(log.Topics, chains.Hash{31: byte(i + 1)})
 			}
 			logs.Put(chain.Head(), log)
-			parent := openAt(t, above, node)
-			settler := parent.Source.(chains.Parent).Settlement([]chains.Child{openAt(t, network, node)})
-			headOf(t, parent.Source)
-			events := headOf(t, settler).Events
+			open := func(n chains.Network) chains.Child {
+				family, _ := chains.FamilyNamed(Families(), n.Family)
+				return evmtest.Open(t, family, n, node)
+			}
+			parent := open(above)
+			settler := parent.Source.(chains.Parent).Settlement([]chains.Child{open(network)})
+			evmtest.Newest(t, parent.Source)
+			events := evmtest.Newest(t, settler).Events
 			if len(events) != 1 || events[0].Kind() != (chains.Event{Network: test.network}) {
 				t.Errorf("the events are %v, want an upgrade", events)
 			}

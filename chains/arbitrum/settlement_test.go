@@ -1,15 +1,12 @@
 package arbitrum
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
-	"go.uber.org/zap"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm"
@@ -29,34 +26,6 @@ func contract(address common.Address, signature string, number int64) func(strin
 		}
 		return `"` + hexutil.Encode(words(number)) + `"`, 0, ""
 	}
-}
-
-// open opens a network at a simulated node.
-func open(t *testing.T, family chains.Family, n chains.Network, node *evmtest.Node) chains.Child {
-	t.Helper()
-	n.Family, n.ChainID, n.BlockInterval, n.StaleAfter, n.Genesis = family.Name, "1337", time.Second, time.Minute, chains.Hash{}
-	n.Endpoints = []chains.Endpoint{{Name: "node", URL: chains.NewSecret(node.URL()), Timeout: time.Minute, Batch: 4}}
-	n = n.Complete()
-	source, err := family.Open(t.Context(), n, chains.Environment{Log: zap.NewNop(), Observe: func(chains.Observation) {}, Prices: chains.NewPrices()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(source.Close)
-	return chains.Child{Network: n, Source: source}
-}
-
-// head reads the newest block of a source.
-func head(t *testing.T, s chains.Source) chains.Block {
-	t.Helper()
-	var heads chains.Heads
-	err := s.Try(t.Context(), func(ctx context.Context, r chains.Reader) (err error) {
-		heads, err = r.Heads(ctx)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return heads.Latest
 }
 
 // Logs as the contracts write them say how far the network is: batches by the bridge's count, each of whose messages is a
@@ -91,12 +60,12 @@ func TestSettlementByLogs(t *testing.T) {
 		s.Answer = contract(evm.Contract(network, "bridge"), "sequencerReportedSubMessageCount()", count)
 	})
 	childNode.Configure(func(s *evmtest.Settings) { s.Answer = contract(nodeInterface, "nitroGenesisBlock()", genesis) })
-	parent := open(t, evm.Family(), chains.Network{Name: "parent", Layer: 1}, parentNode)
-	child := open(t, Family(), network, childNode)
+	parent := evmtest.Open(t, evm.Family(), chains.Network{Name: "parent", Layer: 1}, parentNode)
+	child := evmtest.Open(t, Family(), network, childNode)
 	settler := parent.Source.(chains.Parent).Settlement([]chains.Child{child})
-	head(t, parent.Source)
-	head(t, child.Source)
-	b := head(t, settler)
+	evmtest.Newest(t, parent.Source)
+	evmtest.Newest(t, child.Source)
+	b := evmtest.Newest(t, settler)
 	if len(b.Events) != 3 {
 		t.Fatalf("the events are %v", b.Events)
 	}

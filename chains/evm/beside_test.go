@@ -13,13 +13,9 @@ import (
 	"github.com/layerwatch/layerwatch/chains/rpc"
 )
 
-// Where each endpoint serves for something else beside the blocks, another one is in use time and again: that is not news.
-func TestEndpointsInTurns(t *testing.T) {
-	t.Parallel()
-	chain, a := simulate(t)
-	network := devnet(4)
-	network.Endpoints = []chains.Endpoint{reach(a, overHTTP), reach(serve(t, chain), overHTTP)}
-	network.Endpoints[0].Name, network.Endpoints[1].Name = "a", "b"
+// openLogged opens a network, and keeps what it logs but for debugging.
+func openLogged(t *testing.T, network chains.Network) (*source, *observer.ObservedLogs) {
+	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	opened, err := Family().Open(t.Context(), network.Complete(), chains.Environment{
 		Log: zap.New(core), Observe: func(chains.Observation) {}, Prices: chains.NewPrices(),
@@ -27,8 +23,18 @@ func TestEndpointsInTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer opened.Close()
-	s := opened.(*source)
+	t.Cleanup(opened.Close)
+	return opened.(*source), logs
+}
+
+// Where each endpoint serves for something else beside the blocks, another one is in use time and again: that is not news.
+func TestEndpointsInTurns(t *testing.T) {
+	t.Parallel()
+	chain, a := simulate(t)
+	network := devnet(4)
+	network.Endpoints = []chains.Endpoint{reach(a, overHTTP), reach(serve(t, chain), overHTTP)}
+	network.Endpoints[0].Name, network.Endpoints[1].Name = "a", "b"
+	s, logs := openLogged(t, network)
 	for range 3 {
 		for _, serves := range s.readersBeside() {
 			err := s.beside.Try(t.Context(), func(_ context.Context, r *Reader) error {
@@ -54,15 +60,7 @@ func TestEndpointBesideIsNotSaidToWorkAgain(t *testing.T) {
 	_, node := simulate(t)
 	network := devnet(4)
 	network.Endpoints = []chains.Endpoint{reach(node, overHTTP)}
-	core, logs := observer.New(zap.InfoLevel)
-	opened, err := Family().Open(t.Context(), network.Complete(), chains.Environment{
-		Log: zap.New(core), Observe: func(chains.Observation) {}, Prices: chains.NewPrices(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.Close()
-	s := opened.(*source)
+	s, logs := openLogged(t, network)
 	ask := func() error {
 		return s.beside.Try(t.Context(), func(ctx context.Context, r *Reader) error { return r.identify(ctx) })
 	}

@@ -1,48 +1,17 @@
 package opstack
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
-	"go.uber.org/zap"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm"
 	"github.com/layerwatch/layerwatch/chains/evm/evmtest"
 )
-
-// open opens a network at a simulated node.
-func open(t *testing.T, family chains.Family, n chains.Network, node *evmtest.Node) chains.Child {
-	t.Helper()
-	n.Family, n.ChainID, n.BlockInterval, n.StaleAfter, n.Genesis = family.Name, "1337", time.Second, time.Minute, chains.Hash{}
-	n.Endpoints = []chains.Endpoint{{Name: "node", URL: chains.NewSecret(node.URL()), Timeout: time.Minute, Batch: 4}}
-	n = n.Complete()
-	source, err := family.Open(t.Context(), n, chains.Environment{Log: zap.NewNop(), Observe: func(chains.Observation) {}, Prices: chains.NewPrices()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(source.Close)
-	return chains.Child{Network: n, Source: source}
-}
-
-// head reads the newest block of a source.
-func head(t *testing.T, s chains.Source) (b chains.Block) {
-	t.Helper()
-	err := s.Try(t.Context(), func(ctx context.Context, r chains.Reader) error {
-		heads, err := r.Heads(ctx)
-		b = heads.Latest
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // The contracts of these tests beside the portal, and the type of games that counts.
 var factory, registry, honest, fantastic = common.Address{19: 1}, common.Address{19: 2}, common.Address{19: 3}, common.Address{19: 4}
@@ -104,10 +73,10 @@ func TestGamesAboutBlocksThatAreNot(t *testing.T) {
 			at(fantastic, "l2SequenceNumber()"): {number(1_790_000_000)},
 		}.answer
 	})
-	parent := open(t, evm.Family(), chains.Network{Name: "parent", Layer: 1}, parentNode).Source
-	child := open(t, Family(), network, childNode)
+	parent := evmtest.Open(t, evm.Family(), chains.Network{Name: "parent", Layer: 1}, parentNode).Source
+	child := evmtest.Open(t, Family(), network, childNode)
 	settler := parent.(chains.Parent).Settlement([]chains.Child{child})
-	head(t, child.Source)
+	evmtest.Newest(t, child.Source)
 	for _, test := range []struct {
 		game common.Address
 		want string
@@ -118,8 +87,8 @@ func TestGamesAboutBlocksThatAreNot(t *testing.T) {
 			chains.Hash(common.BytesToHash(test.game[:])), chains.Hash(number(respected)),
 			{7},
 		}})
-		head(t, parent)
-		b := head(t, settler)
+		evmtest.Newest(t, parent)
+		b := evmtest.Newest(t, settler)
 		if len(b.Events) != 1 || b.Events[0].Stage != chains.Proven {
 			t.Fatalf("the events are %v", b.Events)
 		}

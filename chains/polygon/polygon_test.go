@@ -176,7 +176,7 @@ func TestPauseWhereNobodyHasGasParams(t *testing.T) {
 	t.Cleanup(node.Close)
 	network, _ := chains.CatalogueNetwork("polygon")
 	network.PriceFeeds = nil
-	reader := open(t, Family(), network, slices.Repeat([]*evmtest.Node{node}, 5)...).Source.(chains.FeeReader)
+	reader := evmtest.Open(t, Family(), network, slices.Repeat([]*evmtest.Node{node}, 5)...).Source.(chains.FeeReader)
 	reader.ReadFees(t.Context())
 	if pause := reader.ReadFees(t.Context()); pause != time.Minute {
 		t.Errorf("fees are read again after %s", pause)

@@ -1,15 +1,12 @@
 package polygon
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
-	"go.uber.org/zap"
 
 	"github.com/layerwatch/layerwatch/chains"
 	"github.com/layerwatch/layerwatch/chains/evm"
@@ -21,38 +18,6 @@ const (
 	submitted = "0xba5de06d22af2685c6c7765f60067f7d2b08c2d29f53cdf14d67f6d1c9bfb527"
 	reset     = "0xca1d8316287f938830e225956a7bb10fd5a1a1506dd2eb3a476751a488117205"
 )
-
-// open opens a network at simulated nodes.
-func open(t *testing.T, family chains.Family, n chains.Network, nodes ...*evmtest.Node) chains.Child {
-	t.Helper()
-	n.Family, n.ChainID, n.BlockInterval, n.StaleAfter, n.Genesis = family.Name, "1337", time.Second, time.Minute, chains.Hash{}
-	n.Endpoints = nil
-	for i, node := range nodes {
-		e := chains.Endpoint{Name: string(rune('a' + i)), URL: chains.NewSecret(node.URL()), Timeout: time.Minute, Batch: 4}
-		n.Endpoints = append(n.Endpoints, e)
-	}
-	n = n.Complete()
-	source, err := family.Open(t.Context(), n, chains.Environment{Log: zap.NewNop(), Observe: func(chains.Observation) {}, Prices: chains.NewPrices()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(source.Close)
-	return chains.Child{Network: n, Source: source}
-}
-
-// head reads the newest block of a source.
-func head(t *testing.T, s chains.Source) chains.Block {
-	t.Helper()
-	var heads chains.Heads
-	err := s.Try(t.Context(), func(ctx context.Context, r chains.Reader) (err error) {
-		heads, err = r.Heads(ctx)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return heads.Latest
-}
 
 // parent is a node of layer 1 with the root chain on it, and the settlement of a network of 50 blocks there.
 type parent struct {
@@ -75,10 +40,10 @@ func newParent(t *testing.T) *parent {
 	t.Cleanup(childNode.Close)
 	parentNode.Configure(func(s *evmtest.Settings) { s.Logs, s.Answer = &p.logs, p.answer })
 	network, _ := chains.CatalogueNetwork("polygon")
-	p.source = open(t, evm.Family(), chains.Network{Name: "parent", Layer: 1}, parentNode).Source
-	child := open(t, Family(), network, childNode)
+	p.source = evmtest.Open(t, evm.Family(), chains.Network{Name: "parent", Layer: 1}, parentNode).Source
+	child := evmtest.Open(t, Family(), network, childNode)
 	p.settled = p.source.(chains.Parent).Settlement([]chains.Child{child})
-	head(t, child.Source)
+	evmtest.Newest(t, child.Source)
 	return p
 }
 
@@ -103,8 +68,8 @@ func (p *parent) mine(data []byte, topics ...common.Hash) chains.Block {
 		l.Topics = append(l.Topics, chains.Hash(topic))
 	}
 	p.logs.Put(p.chain.Head(), l)
-	head(p.t, p.source)
-	return head(p.t, p.settled)
+	evmtest.Newest(p.t, p.source)
+	return evmtest.Newest(p.t, p.settled)
 }
 
 // wantStages compares what is told of the stages after the events of a block.
